@@ -1,0 +1,32 @@
+import type { Event, Json } from '../core/event.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { PluginContext } from './source.ts'
+
+/** One event on its way out. */
+export interface Delivery {
+  readonly event: Event
+  /** Counts from 1 within this step; starts again after a redrive. */
+  readonly attempt: number
+  /** `msg_…`: the same over all attempts and redrives of this event for this subscription. */
+  readonly messageId: string
+  /** What the stages left. */
+  readonly context: Readonly<Record<string, Json>>
+}
+
+export interface SinkContext extends PluginContext {
+  /** Aborted at the timeout: the attempt is then a `retry`. One that ignores it holds its key until it ends. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Sends events out. `deliver` is called with 1 to `batch` deliveries, up to `concurrency` calls at a time, never
+ * concurrently for one key when the subscription is ordered. It answers one outcome for each, in order, or nothing when all
+ * are acknowledged. Throwing means `retry` for all of them. Not its job: retrying, counting, remembering.
+ */
+export interface Sink {
+  deliver(deliveries: readonly Delivery[], context: SinkContext): readonly Outcome[] | undefined | void | Promise<readonly Outcome[] | undefined | void>
+  /** Called once before the first delivery; throwing stops the start. */
+  open?(context: PluginContext): void | Promise<void>
+  /** Called once at the end, after the last delivery. */
+  close?(): void | Promise<void>
+}
