@@ -21,6 +21,8 @@ export interface Platform {
   random(): number
   /** A new unique id. */
   id(): string
+  /** SHA-256 of the text's UTF-8 bytes, base64url without padding. */
+  digest(text: string): string
 }
 
 /** Where a healthy run is silent. Never given secrets or event data. */

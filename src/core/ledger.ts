@@ -1,0 +1,270 @@
+import type { Sequence } from './event.ts'
+import {
+  type Counters,
+  type DeadRow,
+  type DeliveryRow,
+  type HeldRow,
+  type HistoryRow,
+  type LedgerRecord,
+  type LedgerState,
+  noCounters,
+  type StoredLedgerState,
+} from './ledger-state.ts'
+import { historyRows, type Settlement } from './history-rows.ts'
+import type { Attempt, SettledState } from './outcome.ts'
+
+/** What changed since it was last taken: the body of a store's `LedgerChange`. */
+export interface LedgerDelta {
+  readonly ledger: LedgerState
+  readonly put: readonly DeliveryRow[]
+  readonly remove: readonly Sequence[]
+  readonly bury: readonly DeadRow[]
+  readonly unbury: readonly Sequence[]
+  readonly hold: readonly HeldRow[]
+  readonly history: readonly HistoryRow[]
+}
+
+/** `examined − start = filtered + matched`, and matched is the sum of the rest. */
+export interface Books {
+  readonly examined: number
+  readonly filtered: number
+  readonly delivered: number
+  readonly discarded: number
+  readonly superseded: number
+  readonly expired: number
+  readonly dead: number
+  readonly lost: number
+  readonly open: number
+}
+
+/**
+ * A subscription's ledger in memory. Every delivery is in exactly one place:
+ *
+ * - pending: matched, and known only by its sequence in the small row; delivered again after a crash.
+ * - row: remembered on its own (waiting for a retry, part-way through stages, leased).
+ * - held: a sequence in the row of its key, waiting for the ones before it.
+ * - dead: a dead letter with its own copy of the event.
+ * - settled: a count, and a run in the history.
+ *
+ * Methods move a delivery from one place to another; `take` answers what has to be written since the last call.
+ * Nothing here reads a clock or does I/O.
+ */
+export class Ledger {
+  readonly start: Sequence
+  examined: Sequence
+  follows: boolean
+  state: StoredLedgerState
+  reason: string | undefined
+  openRows: number
+  deadRows: number
+  heldCount = 0
+  readonly pending = new Set<Sequence>()
+  readonly #counters: { -readonly [K in keyof Counters]: Counters[K] }
+  #dirty = false
+  #deliveredOnce: Sequence[] = []
+  #settled: Settlement[] = []
+  #put = new Map<Sequence, DeliveryRow>()
+  #remove = new Set<Sequence>()
+  #bury = new Map<Sequence, DeadRow>()
+  #unbury = new Set<Sequence>()
+  #hold = new Map<string, readonly Sequence[]>()
+
+  constructor(record: LedgerState & Pick<LedgerRecord, 'openRows' | 'deadRows'>) {
+    this.start = record.start
+    this.examined = record.examined
+    this.follows = record.follows
+    this.state = record.state
+    this.reason = record.reason
+    this.openRows = record.openRows
+    this.deadRows = record.deadRows
+    for (const sequence of record.pending) this.pending.add(sequence)
+    this.#counters = { ...noCounters, ...record.counters }
+  }
+
+  get counters(): Counters {
+    return this.#counters
+  }
+
+  get isDirty(): boolean {
+    return this.#dirty
+  }
+
+  /** Deliveries not settled: pending, in rows, held. `openRows` counts held sequences too. */
+  get open(): number {
+    return this.pending.size + this.openRows
+  }
+
+  touch(): void {
+    this.#dirty = true
+  }
+
+  /** The event became a delivery. */
+  match(sequence: Sequence): void {
+    this.pending.add(sequence)
+    this.#counters.matched += 1
+    this.#dirty = true
+  }
+
+  countAttempts(attempts: number, retries: number): void {
+    this.#counters.attempts += attempts
+    this.#counters.retries += retries
+    this.#dirty = true
+  }
+
+  /** A delivery that needed one attempt and never had a row: the common case, kept cheap. */
+  deliverPending(sequence: Sequence): void {
+    this.pending.delete(sequence)
+    this.#counters.delivered += 1
+    this.#counters.attempts += 1
+    this.#deliveredOnce.push(sequence)
+    this.#dirty = true
+  }
+
+  /** Ends a pending delivery or one with a row in a state other than `dead`. */
+  settle(
+    sequence: Sequence,
+    state: Exclude<SettledState, 'dead'>,
+    from: 'pending' | 'row' | 'held' | 'dead',
+    facts: { reason?: string | undefined; attemptCount: number; attempts?: readonly Attempt[] | undefined },
+  ): void {
+    this.#leave(sequence, from)
+    this.#counters[state] += 1
+    this.#settled.push({ sequence, state, ...facts })
+  }
+
+  /** A dead letter: counted as current state, and as a transition. */
+  bury(row: DeadRow, from: 'pending' | 'row' | 'held'): void {
+    this.#leave(row.sequence, from)
+    this.deadRows += 1
+    this.#counters.died += 1
+    this.#unbury.delete(row.sequence)
+    this.#bury.set(row.sequence, row)
+    this.#settled.push({
+      sequence: row.sequence,
+      state: 'dead',
+      reason: row.reason,
+      attemptCount: row.attemptCount,
+      attempts: row.attempts,
+    })
+  }
+
+  /** Writes or replaces a row; `from` is where the delivery was until now. */
+  putRow(row: DeliveryRow, from: 'pending' | 'row' | 'held' | 'dead'): void {
+    if (from !== 'row') {
+      this.#leave(row.sequence, from)
+      this.openRows += 1
+    }
+    if (from === 'dead') this.#counters.redriven += 1
+    this.#remove.delete(row.sequence)
+    this.#put.set(row.sequence, row)
+    this.#dirty = true
+  }
+
+  /** Pending deliveries go behind their key; `sequences` is then the whole list of that key. */
+  hold(key: string, sequences: readonly Sequence[], fromPending: readonly Sequence[]): void {
+    for (const sequence of fromPending) {
+      if (this.pending.delete(sequence)) {
+        this.openRows += 1
+        this.heldCount += 1
+      }
+    }
+    this.#hold.set(key, sequences)
+    this.#dirty = true
+  }
+
+  /** Writes the list of a key again after one has left it through `settle`, `bury` or `putRow`. */
+  rewriteHeld(key: string, sequences: readonly Sequence[]): void {
+    this.#hold.set(key, sequences)
+    this.#dirty = true
+  }
+
+  setState(state: StoredLedgerState, reason?: string): void {
+    this.state = state
+    this.reason = reason
+    this.#dirty = true
+  }
+
+  /** Where it would start again after a crash: everything at or below is settled, as far as memory knows. */
+  floor(examined: Sequence, lowestRow?: Sequence): Sequence {
+    let floor = lowestRow === undefined ? examined : Math.min(examined, lowestRow - 1)
+    for (const sequence of this.pending) if (sequence <= floor) floor = sequence - 1
+    return floor
+  }
+
+  books(examined: Sequence): Books {
+    const { matched, delivered, discarded, superseded, expired, lost } = this.#counters
+    return {
+      examined: examined - this.start,
+      filtered: examined - this.start - matched,
+      delivered,
+      discarded,
+      superseded,
+      expired,
+      dead: this.deadRows,
+      lost,
+      open: this.open,
+    }
+  }
+
+  /** Everything to be written since the last call; undefined when nothing changed. */
+  take(nowMs: number): LedgerDelta | undefined {
+    if (!this.#dirty) return undefined
+    const delta: LedgerDelta = {
+      ledger: this.snapshot(),
+      put: [...this.#put.values()],
+      remove: [...this.#remove],
+      bury: [...this.#bury.values()],
+      unbury: [...this.#unbury],
+      hold: Array.from(this.#hold, ([key, sequences]) => ({ key, sequences })),
+      history: historyRows(nowMs, this.#deliveredOnce, this.#settled),
+    }
+    this.#dirty = false
+    if (this.#deliveredOnce.length > 0) this.#deliveredOnce = []
+    if (this.#settled.length > 0) this.#settled = []
+    for (const part of [this.#put, this.#remove, this.#bury, this.#unbury, this.#hold]) part.clear()
+    return delta
+  }
+
+  snapshot(): LedgerState {
+    return {
+      start: this.start,
+      examined: this.examined,
+      follows: this.follows,
+      pending: ascending(this.pending),
+      counters: { ...this.#counters },
+      state: this.state,
+      reason: this.reason,
+    }
+  }
+
+  #leave(sequence: Sequence, from: 'pending' | 'row' | 'held' | 'dead'): void {
+    this.#dirty = true
+    switch (from) {
+      case 'pending':
+        this.pending.delete(sequence)
+        return
+      case 'row':
+        this.openRows -= 1
+        this.#put.delete(sequence)
+        this.#remove.add(sequence)
+        return
+      case 'held':
+        this.openRows -= 1
+        this.heldCount -= 1
+        return
+      case 'dead':
+        this.deadRows -= 1
+        this.#bury.delete(sequence)
+        this.#unbury.add(sequence)
+        return
+    }
+  }
+}
+
+function ascending(sequences: ReadonlySet<Sequence>): Sequence[] {
+  const list = [...sequences]
+  for (let i = 1; i < list.length; i++) {
+    if (list[i]! < list[i - 1]!) return list.sort((a, b) => a - b)
+  }
+  return list
+}

@@ -1,0 +1,169 @@
+import { messageOf } from '../core/errors.ts'
+import { Event, type Json, type Sequence } from '../core/event.ts'
+import type { DeliveryRow } from '../core/ledger-state.ts'
+import type { Timer } from '../core/platform.ts'
+import { Flight, noContext } from './flight.ts'
+import type { Lane } from './lane.ts'
+
+/** Rows in memory at once, beside the window: retries go on while live traffic fills it. */
+const rowsInMemory = 256
+const never = Number.POSITIVE_INFINITY
+
+/**
+ * Brings a lane's remembered deliveries back into memory when they are due, from the stored due times; one timer.
+ * Held deliveries come when their key is free.
+ */
+export class DueRows {
+  readonly #lane: Lane
+  /** Deliveries with a row that are in memory now. */
+  readonly #inFlight = new Map<Sequence, Flight>()
+  #nextDue = never
+  #timer: Timer | undefined
+  #timerAt = never
+  #loading: Promise<void> | undefined
+
+  constructor(lane: Lane) {
+    this.#lane = lane
+  }
+
+  get isLoading(): boolean {
+    return this.#loading !== undefined
+  }
+
+  /** Due time of the next waiting row, as far as known. */
+  get nextDue(): number | undefined {
+    return this.#nextDue === never ? undefined : this.#nextDue
+  }
+
+  has(sequence: Sequence): boolean {
+    return this.#inFlight.has(sequence)
+  }
+
+  track(flight: Flight): void {
+    this.#inFlight.set(flight.sequence, flight)
+  }
+
+  forget(flight: Flight): void {
+    this.#inFlight.delete(flight.sequence)
+  }
+
+  /** A row is due at this time. */
+  expect(dueAt: number): void {
+    if (dueAt < this.#nextDue) this.#nextDue = dueAt
+    this.look()
+  }
+
+  /** Loads what is due when there is room, else sets the timer. */
+  look(): void {
+    const { lane } = { lane: this.#lane }
+    if (this.#nextDue === never || this.#loading !== undefined || !lane.isRunning) return
+    if (this.#inFlight.size >= rowsInMemory) return
+    const now = lane.around.platform.clock.now()
+    if (this.#nextDue <= now) {
+      this.#loading = this.#load(now)
+        .catch((error: unknown) => this.#retryLater(error))
+        .finally(() => {
+          this.#loading = undefined
+          lane.pump()
+          this.look()
+        })
+      return
+    }
+    if (this.#timer !== undefined && this.#timerAt <= this.#nextDue) return
+    this.#timer?.cancel()
+    this.#timerAt = this.#nextDue
+    this.#timer = lane.around.platform.after(this.#nextDue - now, () => {
+      this.#timer = undefined
+      this.look()
+    })
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+
+  /** The first held delivery of a free key. */
+  loadHeld(key: string, sequence: Sequence): void {
+    const lane = this.#lane
+    const run = async (): Promise<void> => {
+      const [event] = await lane.around.store.readMany([sequence])
+      if (event === undefined) {
+        lane.ledger.settle(sequence, 'lost', 'held', { reason: 'removed by forced retention', attemptCount: 0 })
+        lane.ledger.rewriteHeld(key, lane.order!.leaveHeld(key, sequence))
+        lane.around.settler().touch(lane)
+        lane.releaseKey(key)
+        return
+      }
+      const flight = new Flight(event, key, 'held')
+      this.track(flight)
+      lane.inMemory += 1
+      lane.ready.push(flight)
+      lane.pump()
+    }
+    run().catch((error: unknown) => {
+      lane.around.log.error(`reading a held event of ${lane.name} failed; it is tried again`, { error: messageOf(error) })
+      lane.around.platform.after(1000, () => this.loadHeld(key, sequence))
+    })
+  }
+
+  async #load(now: number): Promise<void> {
+    const lane = this.#lane
+    this.#nextDue = never
+    await lane.around.settler().flush()
+    const room = rowsInMemory - this.#inFlight.size
+    const limit = this.#inFlight.size + room + 1
+    const rows = await lane.around.store.rows(lane.name, { dueBefore: Number.MAX_SAFE_INTEGER, limit })
+    const due: DeliveryRow[] = []
+    for (const row of rows) {
+      if (this.#inFlight.has(row.sequence)) continue
+      if (row.dueAt > now || due.length === room) {
+        this.#nextDue = Math.min(this.#nextDue, row.dueAt)
+        break
+      }
+      due.push(row)
+    }
+    await this.#bringIn(due)
+  }
+
+  async #bringIn(rows: readonly DeliveryRow[]): Promise<void> {
+    if (rows.length === 0) return
+    const lane = this.#lane
+    const events = new Map<Sequence, Event>()
+    for (const event of await lane.around.store.readMany(rows.map(({ sequence }) => sequence))) events.set(event.sequence, event)
+    for (const row of rows) {
+      const event = events.get(row.sequence)
+      if (event === undefined && row.event === undefined) {
+        lane.ledger.settle(row.sequence, 'lost', 'row', { reason: 'removed by forced retention', attemptCount: row.attempt })
+        lane.around.settler().touch(lane)
+        if (row.key !== undefined) lane.releaseKey(row.key)
+        continue
+      }
+      const flight = fromRow(row, event)
+      this.track(flight)
+      lane.inMemory += 1
+      lane.ready.push(flight)
+    }
+  }
+
+  #retryLater(error: unknown): void {
+    const lane = this.#lane
+    lane.around.log.error(`reading the due deliveries of ${lane.name} failed; it is tried again`, { error: messageOf(error) })
+    this.#nextDue = lane.around.platform.clock.now() + 1000
+  }
+}
+
+function fromRow(row: DeliveryRow, event: Event | undefined): Flight {
+  const appendedAt = event?.record.appendedAt ?? 0
+  const current = row.event === undefined ? event! : new Event({ ...row.event, sequence: row.sequence, appendedAt })
+  const flight = new Flight(current, row.key, 'row')
+  flight.attempt = row.attempt
+  flight.attemptCount = Math.max(row.attempt, row.attempts.length)
+  flight.attempts = row.attempts
+  flight.done = row.done
+  flight.context = row.context === undefined ? noContext : (JSON.parse(row.context) as Record<string, Json>)
+  flight.replaced = row.event
+  flight.deaths = row.deaths
+  flight.redriven = row.redriven
+  return flight
+}

@@ -1,0 +1,181 @@
+import type { EventRecord } from '../core/event.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Ledger } from '../core/ledger.ts'
+import type { LedgerState } from '../core/ledger-state.ts'
+import type { Log, Platform, Timer } from '../core/platform.ts'
+import { type Commit, frontierLedger, type LedgerChange, type Store } from '../plugin/store.ts'
+
+/** A ledger with the identity it is written under. */
+export interface OwnedLedger {
+  readonly name: string
+  readonly epoch: number
+  readonly ledger: Ledger
+  /** Called just before its row is written: brings `examined` and `follows` up to date. */
+  align(): void
+}
+
+/** Ledger commits with nothing waiting on them are at least this far apart; more when many ledgers are touched. */
+const quietMs = 5
+const busyMs = 40
+const manyLedgers = 100
+/** A frontier that moved over events nobody wanted is written this often. */
+const idleFrontierMs = 1000
+
+/**
+ * Writes what changed in the ledgers: every touched ledger and the frontier in one commit, one commit at a time.
+ * What happens meanwhile gathers for the next one.
+ */
+export class Settler {
+  readonly #store: Store
+  readonly #platform: Platform
+  readonly #log: Log
+  readonly #frontier: OwnedLedger
+  #dirty = new Set<OwnedLedger>()
+  #derived: EventRecord[] = []
+  #writtenFrontier: number
+  #timer: Timer | undefined
+  #timerAt = Number.POSITIVE_INFINITY
+  #running: Promise<void> | undefined
+  #isFailing = false
+  lastError: string | undefined
+  readonly #onDerived: () => void
+
+  constructor(store: Store, platform: Platform, log: Log, frontier: OwnedLedger, onDerived: () => void) {
+    this.#store = store
+    this.#platform = platform
+    this.#log = log
+    this.#frontier = frontier
+    this.#writtenFrontier = frontier.ledger.examined
+    this.#onDerived = onDerived
+  }
+
+  get isFailing(): boolean {
+    return this.#isFailing
+  }
+
+  /** The ledger changed: written soon. */
+  touch(owned: OwnedLedger): void {
+    this.#dirty.add(owned)
+    if (this.#running === undefined) this.#arm(this.#dirty.size > manyLedgers ? busyMs : quietMs)
+  }
+
+  /** The frontier moved over events that touched nobody. */
+  touchFrontier(): void {
+    if (this.#running === undefined && this.#timer === undefined) this.#arm(idleFrontierMs)
+  }
+
+  /** An event of the engine or of a stage, appended with the next ledger commit. */
+  derive(records: readonly EventRecord[]): void {
+    this.#derived.push(...records)
+  }
+
+  /** Resolves when everything changed so far is in the store. */
+  async flush(): Promise<void> {
+    while (this.#running !== undefined) await this.#running
+    if (!this.#hasWork()) return
+    await this.#write()
+  }
+
+  #hasWork(): boolean {
+    this.#frontier.align()
+    return this.#dirty.size > 0 || this.#derived.length > 0 || this.#frontier.ledger.examined > this.#writtenFrontier
+  }
+
+  #arm(delayMs: number): void {
+    const at = this.#platform.clock.monotonic() + delayMs
+    if (at >= this.#timerAt) return
+    this.#timer?.cancel()
+    this.#timerAt = at
+    this.#timer = this.#platform.after(delayMs, () => {
+      this.#timer = undefined
+      this.#timerAt = Number.POSITIVE_INFINITY
+      if (this.#running === undefined && this.#hasWork()) void this.#write()
+    })
+  }
+
+  #write(): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#timerAt = Number.POSITIVE_INFINITY
+    const commit = this.#gather()
+    const run = this.#submit(commit).then(() => {
+      this.#running = undefined
+      if (this.#dirty.size > 0 || this.#derived.length > 0) {
+        this.#arm(this.#dirty.size > manyLedgers ? busyMs : quietMs)
+      } else {
+        this.touchFrontier()
+      }
+    })
+    this.#running = run
+    return run
+  }
+
+  #gather(): Commit {
+    const nowMs = this.#platform.clock.now()
+    const ledgers: LedgerChange[] = []
+    for (const owned of this.#dirty) {
+      owned.align()
+      const delta = owned.ledger.take(nowMs)
+      if (delta !== undefined) ledgers.push({ subscription: owned.name, partition: 0, epoch: owned.epoch, ...delta })
+    }
+    this.#dirty = new Set()
+    const { ledger, epoch } = this.#frontier
+    ledgers.push({ subscription: frontierLedger, partition: 0, epoch, ledger: ledger.snapshot() })
+    const events = this.#derived
+    this.#derived = []
+    return events.length === 0 ? { ledgers } : { ledgers, events }
+  }
+
+  /** Tries until the store takes it: what it says of deliveries has already happened. */
+  async #submit(commit: Commit): Promise<void> {
+    for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 5000)) {
+      try {
+        const [result] = await this.#store.commit([commit])
+        if (result?.kind === 'refused') {
+          this.#log.error('another process owns this ledger now; deliveries of this one are no longer recorded', { detail: result.detail })
+          this.lastError = result.detail
+          this.#isFailing = true
+          return
+        }
+        this.#writtenFrontier = frontierOf(commit)
+        this.#isFailing = false
+        if (commit.events !== undefined) this.#onDerived()
+        return
+      } catch (error) {
+        this.lastError = messageOf(error)
+        if (!this.#isFailing) this.#log.error('writing the ledgers failed; it is tried again', { error: this.lastError })
+        this.#isFailing = true
+        if (isFinal(error)) return
+        await new Promise<void>((resolve) => this.#platform.after(pauseMs, resolve))
+        if (await this.#isThere(commit)) return
+      }
+    }
+  }
+
+  /** After an unknown outcome: the commit is atomic, so one of its ledgers tells whether it is stored. */
+  async #isThere(commit: Commit): Promise<boolean> {
+    const probe = commit.ledgers?.find((change) => change.subscription !== frontierLedger && change.ledger !== undefined)
+    if (probe?.ledger === undefined) return false
+    try {
+      const stored = (await this.#store.ledgers()).find(({ subscription }) => subscription === probe.subscription)
+      if (stored === undefined || !isSameLedger(stored, probe.ledger)) return false
+      this.#writtenFrontier = frontierOf(commit)
+      this.#isFailing = false
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+function isFinal(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'store-closed'
+}
+
+function frontierOf(commit: Commit): number {
+  return commit.ledgers!.at(-1)!.ledger!.examined
+}
+
+function isSameLedger(a: LedgerState, b: LedgerState): boolean {
+  return a.examined === b.examined && JSON.stringify([a.pending, a.counters]) === JSON.stringify([b.pending, b.counters])
+}
