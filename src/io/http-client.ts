@@ -32,7 +32,7 @@ export const openEgress: Egress = { allows: () => true }
 
 export interface HttpClient {
   post(request: HttpRequest): Promise<HttpAnswer>
-  /** Ends idle connections now and the others when their request is done. */
+  /** Ends every connection. Called when nothing is under way any more. */
   close(): Promise<void>
 }
 
@@ -76,7 +76,7 @@ export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
       return send(poolOf(url.origin), request)
     },
     async close() {
-      await Promise.all([...pools.values()].map((pool) => pool.close()))
+      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
       pools.clear()
     },
   }
