@@ -52,7 +52,8 @@ function createConsole(streamOf: () => ConsoleStream, format: 'pretty' | 'json' 
       stream.on('error', onError)
     },
     async deliver(deliveries) {
-      const to = (stream ??= streamOf())
+      stream ??= streamOf()
+      const to = stream
       const isPretty = (format ?? (to.isTTY === true ? 'pretty' : 'json')) === 'pretty'
       const isColoured = to.isTTY === true && !process.env['NO_COLOR']
       const text = deliveries
