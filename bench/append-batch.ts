@@ -1,0 +1,124 @@
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { openPipeline } from 'millrace'
+import { sqlite } from 'millrace/stores/sqlite'
+import {
+  type BenchEvent,
+  inFlight,
+  type Measures,
+  type Question,
+  secondsOf,
+  someEvents,
+  type Variant,
+} from './harness.ts'
+
+const batch = 1_000
+/** Batches made before the clock runs, so that making events is never measured. */
+const chunk = 25
+/** Callers that wait at once: enough that one batch gathers while another syncs. */
+const width = 8
+
+/** Prepares batches outside the clock and measures only the appends: the rate of all, of the first tenth and of the last. */
+async function measure<Batch>(
+  total: number,
+  prepare: (events: BenchEvent[]) => Batch,
+  append: (batches: readonly Batch[]) => Promise<void> | void,
+): Promise<Measures> {
+  const seconds: number[] = []
+  for (let done = 0; done < total; done += batch * chunk) {
+    const batches = Array.from({ length: chunk }, (_, index) => prepare(someEvents(batch, done + index * batch)))
+    seconds.push(await secondsOf(() => append(batches)))
+  }
+  const rate = (some: readonly number[]): number => (some.length * chunk * batch) / some.reduce((a, b) => a + b, 0)
+  const tenth = Math.max(1, Math.floor(seconds.length / 10))
+  return {
+    perSecond: rate(seconds),
+    firstTenthPerSecond: rate(seconds.slice(0, tenth)),
+    lastTenthPerSecond: rate(seconds.slice(-tenth)),
+  }
+}
+
+/** The limit: the same rows by one thread, multi-row inserts, no index, no deduplication, a sync per batch. */
+export function rawAppend(total: number): Variant {
+  return async ({ directory }) => {
+    const database = new DatabaseSync(join(directory, 'raw.db'))
+    database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL')
+    database.exec(
+      'CREATE TABLE events (sequence INTEGER PRIMARY KEY, source TEXT, id TEXT, type TEXT, subject TEXT, appended_at INTEGER, data TEXT) STRICT',
+    )
+    const rows = 100
+    const insert = database.prepare(
+      `INSERT INTO events (source, id, type, subject, appended_at, data) VALUES ${Array(rows).fill('(?,?,?,?,?,?)').join(',')}`,
+    )
+    const begin = database.prepare('BEGIN IMMEDIATE')
+    const commit = database.prepare('COMMIT')
+    // The texts are made outside the clock: the limit is SQLite's, not JSON's. Millrace makes them inside it.
+    const measures = await measure(
+      total,
+      (events) => valuesOf(events, rows),
+      (batches) => {
+        for (const calls of batches) {
+          begin.run()
+          for (const values of calls) insert.run(...values)
+          commit.run()
+        }
+      },
+    )
+    database.close()
+    return measures
+  }
+}
+
+function valuesOf(events: readonly BenchEvent[], rows: number): SQLInputValue[][] {
+  const now = Date.now()
+  const calls: SQLInputValue[][] = []
+  for (let first = 0; first < events.length; first += rows) {
+    calls.push(
+      events
+        .slice(first, first + rows)
+        .flatMap(({ source, id, type, subject, data }) => [source, id, type, subject, now, JSON.stringify(data)]),
+    )
+  }
+  return calls
+}
+
+/** Millrace: `publish` of the same batches, deduplicated, durability disk. */
+export function millraceAppend(total: number): Variant {
+  return async ({ directory }) => {
+    await using pipeline = await openPipeline({
+      store: sqlite({ path: join(directory, 'events.db') }),
+      subscriptions: {},
+    })
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    const measures = await measure(
+      total,
+      (events) => events,
+      async (batches) => {
+        delay.enable()
+        await inFlight(batches.length, width, (index) => pipeline.publish(batches[index]!))
+        delay.disable()
+      },
+    )
+    const head = pipeline.stats().head
+    if (head !== total) throw new Error(`published ${total}, the log has ${head}`)
+    // The histogram counts from the timer's start: 1 ms of it is the timer itself.
+    return { ...measures, loopDelayP99Ms: delay.percentile(99) / 1e6, loopDelayMaxMs: delay.max / 1e6 }
+  }
+}
+
+export const question: Question = {
+  ask: 'How near does a deduplicated, durable append of batches come to what SQLite can write at all? (1,000 random ids a batch, about 220 bytes of data, up to 1 million events)',
+  variants: {
+    raw: (context) => rawAppend(context.size(1_000_000, 100_000))(context),
+    millrace: (context) => millraceAppend(context.size(1_000_000, 100_000))(context),
+  },
+  targets: [
+    {
+      says: 'share of the raw limit',
+      value: (of) => of['millrace']!['perSecond']! / of['raw']!['perSecond']!,
+      at: 'least',
+      goal: 0.6,
+    },
+  ],
+}
