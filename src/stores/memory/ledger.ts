@@ -1,0 +1,137 @@
+import type { Sequence } from '../../core/event.ts'
+import { foldHistory } from '../../core/history.ts'
+import type {
+  DeadRow,
+  DeliveryRow,
+  HeldRow,
+  HistoryRow,
+  LedgerRecord,
+  LedgerState,
+  SuspectMark,
+} from '../../core/ledger-state.ts'
+import { compilePatterns } from '../../core/match.ts'
+import type { DeadQuery, HistoryQuery, LedgerChange, RowQuery } from '../../plugin/store.ts'
+
+/** A history row with its place among all. */
+export interface HistoryEntry {
+  readonly place: number
+  readonly row: HistoryRow
+}
+
+/** One partition of one subscription's ledger, with everything that hangs on it. */
+export class MemoryLedger {
+  readonly subscription: string
+  readonly partition: number
+  epoch = 0
+  owner = ''
+  mark: SuspectMark | undefined
+  #state: LedgerState
+  readonly #rows = new Map<Sequence, DeliveryRow>()
+  readonly #dead = new Map<Sequence, DeadRow>()
+  readonly #held = new Map<string, readonly Sequence[]>()
+  #history: HistoryEntry[] = []
+  #historyBase: Record<string, number> = {}
+
+  constructor(subscription: string, partition: number, initial: LedgerState) {
+    this.subscription = subscription
+    this.partition = partition
+    this.#state = initial
+  }
+
+  record(): LedgerRecord {
+    const held = [...this.#held.values()].flat()
+    const needed = [...this.#rows.keys(), ...held]
+    return {
+      ...this.#state,
+      subscription: this.subscription,
+      partition: this.partition,
+      epoch: this.epoch,
+      owner: this.owner,
+      openRows: needed.length,
+      deadRows: this.#dead.size,
+      lowestRow: needed.length === 0 ? undefined : needed.reduce((a, b) => Math.min(a, b)),
+      mark: this.mark,
+    }
+  }
+
+  /** Takes over a change; `nextPlace` numbers the history of all ledgers in the order in which it came. */
+  apply(change: LedgerChange, nextPlace: () => number): void {
+    if (change.ledger !== undefined) this.#state = change.ledger
+    for (const sequence of change.remove ?? []) this.#rows.delete(sequence)
+    for (const row of change.put ?? []) this.#rows.set(row.sequence, row)
+    for (const sequence of change.unbury ?? []) this.#dead.delete(sequence)
+    for (const row of change.bury ?? []) this.#dead.set(row.sequence, row)
+    for (const { key, sequences } of change.hold ?? []) {
+      if (sequences.length === 0) this.#held.delete(key)
+      else this.#held.set(key, sequences)
+    }
+    for (const row of change.history ?? []) this.#history.push({ place: nextPlace(), row })
+    if (change.mark !== undefined) this.mark = change.mark ?? undefined
+  }
+
+  rows(query: RowQuery): DeliveryRow[] {
+    const { dueBefore, after = 0, sequences } = query
+    const picked = sequences === undefined ? undefined : new Set(sequences)
+    const rows = [...this.#rows.values()].filter(
+      (row) =>
+        row.sequence > after &&
+        (dueBefore === undefined || row.dueAt <= dueBefore) &&
+        (picked === undefined || picked.has(row.sequence)),
+    )
+    return rows.sort(rowOrder(query)).slice(0, query.limit)
+  }
+
+  nextDue(): number | undefined {
+    let next: number | undefined
+    for (const { dueAt } of this.#rows.values()) if (next === undefined || dueAt < next) next = dueAt
+    return next
+  }
+
+  held(): HeldRow[] {
+    return [...this.#held].map(([key, sequences]) => ({ key, sequences }))
+  }
+
+  dead(query: DeadQuery): DeadRow[] {
+    const { after = 0, sequences, type, diedBefore } = query
+    const picked = sequences === undefined ? undefined : new Set(sequences)
+    const matches = type === undefined ? undefined : compilePatterns(type)
+    const rows = [...this.#dead.values()].filter(
+      (row) =>
+        row.sequence > after &&
+        (picked === undefined || picked.has(row.sequence)) &&
+        (matches === undefined || matches(row.event.type)) &&
+        (diedBefore === undefined || row.diedAt < diedBefore),
+    )
+    return rows.sort((a, b) => a.sequence - b.sequence).slice(0, query.limit)
+  }
+
+  /** The history from after a place on, with the places by which it is paged. */
+  history(query: HistoryQuery): HistoryEntry[] {
+    const { sequence, after = '0' } = query
+    return this.#history.filter(
+      ({ place, row }) =>
+        place > Number(after) && (sequence === undefined || (row.first <= sequence && row.last >= sequence)),
+    )
+  }
+
+  historyBase(): Readonly<Record<string, number>> {
+    return this.#historyBase
+  }
+
+  pruneHistory(beforeMs: number): number {
+    const gone = this.#history.filter(({ row }) => row.at < beforeMs)
+    if (gone.length === 0) return 0
+    this.#history = this.#history.filter(({ row }) => row.at >= beforeMs)
+    this.#historyBase = foldHistory(
+      gone.map(({ row }) => row),
+      this.#historyBase,
+    )
+    return gone.length
+  }
+}
+
+/** Due rows come by due time, all others by sequence. */
+export function rowOrder(query: RowQuery): (a: DeliveryRow, b: DeliveryRow) => number {
+  if (query.dueBefore === undefined) return (a, b) => a.sequence - b.sequence
+  return (a, b) => a.dueAt - b.dueAt || a.sequence - b.sequence
+}
