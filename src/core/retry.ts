@@ -50,9 +50,8 @@ export function nextDelayMs(
   const fullMs = Math.round(plainDelayMs(policy, Math.max(1, attempt)))
   // Rounded up: the full delay is whole, so the result stays inside the interval.
   const delayMs = Math.ceil(fullMs - fullMs * policy.jitter * random())
-  if (wantedMs === undefined) return delayMs
-  const honouredMs = Math.ceil(Math.min(wantedMs, policy.retryAfterMaxMs))
-  return honouredMs > delayMs ? honouredMs : delayMs
+  if (wantedMs === undefined || Number.isNaN(wantedMs)) return delayMs
+  return Math.max(delayMs, Math.ceil(Math.min(wantedMs, policy.retryAfterMaxMs)))
 }
 
 function plainDelayMs(policy: RetryPolicy, attempt: number): number {
