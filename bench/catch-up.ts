@@ -16,7 +16,7 @@ export const question: Question = {
       const begin = performance.now()
       await using pipeline = await openPipeline({
         store: sqlite({ path }),
-        subscriptions: { late: { start: 'beginning', sink: nothing() } },
+        subscriptions: { late: { start: 'beginning', sink: nothing({}) } },
       })
       const opened = (performance.now() - begin) / 1000
       const seconds = await secondsOf(() => pipeline.idle())

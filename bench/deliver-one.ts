@@ -11,7 +11,7 @@ export const question: Question = {
       const total = context.size(500_000, 20_000)
       await using pipeline = await openPipeline({
         store: sqlite({ path: join(context.directory, 'events.db') }),
-        subscriptions: { one: { sink: nothing() } },
+        subscriptions: { one: { sink: nothing({}) } },
       })
       const seconds = await secondsOf(async () => {
         await publishMany(pipeline, total, someEvent)

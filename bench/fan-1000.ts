@@ -11,7 +11,7 @@ function fan(subscriptions: Readonly<Record<string, { readonly match: readonly s
     await using pipeline = await openPipeline({
       store: sqlite({ path: join(context.directory, 'events.db') }),
       subscriptions: Object.fromEntries(
-        Object.entries(subscriptions).map(([name, { match }]) => [name, { match: [...match], sink: nothing() }]),
+        Object.entries(subscriptions).map(([name, { match }]) => [name, { match: [...match], sink: nothing({}) }]),
       ),
     })
     const seconds = await secondsOf(async () => {

@@ -26,7 +26,7 @@ const latency: Variant = async (context) => {
   })
   await using pipeline = await openPipeline({
     store: sqlite({ path: join(context.directory, 'events.db') }),
-    subscriptions: { one: { sink: stopwatch() } },
+    subscriptions: { one: { sink: stopwatch({}) } },
   })
   const answers: Promise<unknown>[] = []
   const begin = performance.now()

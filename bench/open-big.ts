@@ -23,7 +23,7 @@ import { publishMany } from ${JSON.stringify(join(here, 'pipelines.ts'))}
 import away from ${JSON.stringify(join(directory, 'away.ts'))}
 const pipeline = await openPipeline({
   store: sqlite({ path: ${JSON.stringify(join(directory, 'events.db'))} }),
-  subscriptions: { a: { match: ['slow.a'], sink: away() }, b: { match: ['slow.b'], sink: away() } },
+  subscriptions: { a: { match: ['slow.a'], sink: away({}) }, b: { match: ['slow.b'], sink: away({}) } },
 })
 await publishMany(pipeline, ${waiting}, (index) => someEvent(index, index % 2 === 0 ? 'slow.a' : 'slow.b'))
 await publishMany(pipeline, ${total - waiting}, someEvent)

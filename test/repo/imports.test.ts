@@ -106,7 +106,11 @@ describe('imports', () => {
 
   test('ARCHITECTURE.md prints the same table', () => {
     const printed = Object.fromEntries(
-      [...textOf('ARCHITECTURE.md').matchAll(/^\| `([\w.]+)` \| ([^|]*) \|/gm)].map((row) => [row[1]!, row[2]!.trim()]),
+      [
+        ...textOf('ARCHITECTURE.md')
+          .split('## Who may import whom')[1]!
+          .matchAll(/^\| `([\w.]+)` \| ([^|]*) \|/gm),
+      ].map((row) => [row[1]!, row[2]!.trim()]),
     )
     const expected = Object.fromEntries(
       Object.entries(importRules).map(([part, rule]) => [
