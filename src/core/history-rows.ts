@@ -23,7 +23,13 @@ export function historyRows(
   const runs: HistoryRun[] = []
   appendRuns(runs, deliveredOnce)
   for (const { sequence, state, reason, attemptCount } of settlements) {
-    runs.push({ from: sequence, count: 1, state, ...(reason === undefined ? {} : { reason }), ...(attemptCount === 1 ? {} : { attempts: attemptCount }) })
+    runs.push({
+      from: sequence,
+      count: 1,
+      state,
+      ...(reason === undefined ? {} : { reason }),
+      ...(attemptCount === 1 ? {} : { attempts: attemptCount }),
+    })
   }
   if (runs.length === 0) return []
   const merged = merge(runs.sort((a, b) => a.from - b.from))
@@ -65,7 +71,11 @@ function merge(runs: readonly HistoryRun[]): HistoryRun[] {
   return merged
 }
 
-function cluster(at: number, runs: readonly HistoryRun[], details: ReadonlyMap<Sequence, readonly Attempt[]>): HistoryRow[] {
+function cluster(
+  at: number,
+  runs: readonly HistoryRun[],
+  details: ReadonlyMap<Sequence, readonly Attempt[]>,
+): HistoryRow[] {
   const groups: HistoryRun[][] = []
   let last = Number.NEGATIVE_INFINITY
   for (const run of runs) {
@@ -82,7 +92,9 @@ function cluster(at: number, runs: readonly HistoryRun[], details: ReadonlyMap<S
       last: end.from + end.count - 1,
       at,
       runs: group,
-      ...(attempts.length === 0 ? {} : { attempts: attempts.map(([sequence, list]) => ({ sequence, attempts: list })) }),
+      ...(attempts.length === 0
+        ? {}
+        : { attempts: attempts.map(([sequence, list]) => ({ sequence, attempts: list })) }),
     }
   })
 }

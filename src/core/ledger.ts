@@ -178,6 +178,13 @@ export class Ledger {
     this.#dirty = true
   }
 
+  /** Events that forced retention removed before they were examined. */
+  loseUnexamined(count: number): void {
+    this.#counters.matched += count
+    this.#counters.lost += count
+    this.#dirty = true
+  }
+
   setState(state: StoredLedgerState, reason?: string): void {
     this.state = state
     this.reason = reason

@@ -7,8 +7,8 @@ export type Admission = 'run' | 'queue' | 'hold'
 export type Next<Item> = { readonly kind: 'run'; readonly item: Item } | { readonly kind: 'load'; readonly sequences: readonly Sequence[] } | undefined
 
 interface KeyState<Item> {
-  /** The head is remembered in a row, or the key is parked behind a dead letter. */
-  isBlocked: boolean
+  /** Its head, while that one is remembered in a row, or dead and the key is parked behind it. */
+  blockedBy: Sequence | undefined
   /** Arrived while the head was being tried; in memory. */
   queue: Item[]
   /** Waiting in the key's stored row, ascending. */
@@ -35,10 +35,10 @@ export class KeyOrder<Item extends { readonly sequence: Sequence }> {
   arrive(key: string, item: Item): Admission {
     const state = this.#keys.get(key)
     if (state === undefined) {
-      this.#keys.set(key, { isBlocked: false, queue: [], held: [] })
+      this.#keys.set(key, { blockedBy: undefined, queue: [], held: [] })
       return 'run'
     }
-    if (this.#canHold && (state.isBlocked || state.held.length > 0)) {
+    if (this.#canHold && (state.blockedBy !== undefined || state.held.length > 0)) {
       state.held.push(item.sequence)
       return 'hold'
     }
@@ -47,9 +47,9 @@ export class KeyOrder<Item extends { readonly sequence: Sequence }> {
   }
 
   /** The head of the key waits from now on; answers what was queued behind it and is held now. */
-  block(key: string): readonly Item[] {
+  block(key: string, head: Sequence): readonly Item[] {
     const state = this.#state(key)
-    state.isBlocked = true
+    state.blockedBy = head
     const queue = state.queue
     state.queue = []
     state.held = [...queue.map(({ sequence }) => sequence), ...state.held]
@@ -59,7 +59,7 @@ export class KeyOrder<Item extends { readonly sequence: Sequence }> {
   /** The head of the key is settled: what runs next. Sequences to `load` stay held until `leaveHeld`. */
   release(key: string): Next<Item> {
     const state = this.#state(key)
-    state.isBlocked = false
+    state.blockedBy = undefined
     const item = state.queue.shift()
     if (item !== undefined) return { kind: 'run', item }
     if (state.held.length > 0) return { kind: 'load', sequences: state.held }
@@ -79,25 +79,32 @@ export class KeyOrder<Item extends { readonly sequence: Sequence }> {
   }
 
   /** At start: a key with a waiting row, a parked dead letter, or held sequences. */
-  restore(key: string, facts: { readonly isBlocked: boolean; readonly held: readonly Sequence[] }): void {
+  restore(key: string, facts: { readonly blockedBy?: Sequence; readonly held?: readonly Sequence[] }): void {
     const state = this.#state(key)
-    state.isBlocked ||= facts.isBlocked
-    if (facts.held.length > 0) state.held = [...facts.held]
+    state.blockedBy ??= facts.blockedBy
+    if (facts.held !== undefined) state.held = [...facts.held]
   }
 
   /** Keys that have held sequences and nothing in front of them: their first may run. */
   runnableHeld(): readonly string[] {
-    return [...this.#keys].filter(([, state]) => !state.isBlocked && state.held.length > 0).map(([key]) => key)
+    return [...this.#keys].filter(([, state]) => state.blockedBy === undefined && state.held.length > 0).map(([key]) => key)
   }
 
-  isBlocked(key: string): boolean {
-    return this.#keys.get(key)?.isBlocked ?? false
+  /** The delivery that the key waits for. */
+  blockedBy(key: string): Sequence | undefined {
+    return this.#keys.get(key)?.blockedBy
+  }
+
+  /** True when an arrival would be held. */
+  wouldHold(key: string): boolean {
+    const state = this.#keys.get(key)
+    return this.#canHold && state !== undefined && (state.blockedBy !== undefined || state.held.length > 0)
   }
 
   #state(key: string): KeyState<Item> {
     let state = this.#keys.get(key)
     if (state === undefined) {
-      state = { isBlocked: false, queue: [], held: [] }
+      state = { blockedBy: undefined, queue: [], held: [] }
       this.#keys.set(key, state)
     }
     return state

@@ -7,6 +7,8 @@ import type { Lane } from './lane.ts'
 
 /** Rows in memory at once, beside the window: retries go on while live traffic fills it. */
 const rowsInMemory = 256
+/** How soon a redriven delivery looks again whether its key is free. */
+const orderWaitMs = 1000
 const never = Number.POSITIVE_INFINITY
 
 /**
@@ -55,7 +57,7 @@ export class DueRows {
 
   /** Loads what is due when there is room, else sets the timer. */
   look(): void {
-    const { lane } = { lane: this.#lane }
+    const lane = this.#lane
     if (this.#nextDue === never || this.#loading !== undefined || !lane.isRunning) return
     if (this.#inFlight.size >= rowsInMemory) return
     const now = lane.around.platform.clock.now()
@@ -139,11 +141,27 @@ export class DueRows {
         if (row.key !== undefined) lane.releaseKey(row.key)
         continue
       }
-      const flight = fromRow(row, event)
+      this.#admit(fromRow(row, event), row)
+    }
+  }
+
+  /** The head of its key runs; one that was put back from the dead letters finds its place in the order first. */
+  #admit(flight: Flight, row: DeliveryRow): void {
+    const lane = this.#lane
+    const { order } = lane
+    if (flight.key !== undefined && order !== undefined && order.blockedBy(flight.key) !== flight.sequence) {
+      if (order.wouldHold(flight.key)) {
+        this.#nextDue = Math.min(this.#nextDue, Math.max(row.dueAt, lane.around.platform.clock.now()) + orderWaitMs)
+        return
+      }
       this.track(flight)
       lane.inMemory += 1
-      lane.ready.push(flight)
+      if (order.arrive(flight.key, flight) === 'run') lane.ready.push(flight)
+      return
     }
+    this.track(flight)
+    lane.inMemory += 1
+    lane.ready.push(flight)
   }
 
   #retryLater(error: unknown): void {

@@ -64,6 +64,7 @@ export class Lane implements OwnedLedger {
   isStopping = false
   #order: KeyOrder<Flight> | undefined
   #isPumping = false
+  #lastActive = 0
   #isRefusing = false
   #identify: (event: Event) => string
 
@@ -102,6 +103,12 @@ export class Lane implements OwnedLedger {
     return this.active === 0 && this.ready.size === 0
   }
 
+  /** How long there has been work and no attempt under way. */
+  get stalledForMs(): number {
+    if (!this.isRunning || this.active > 0 || this.ready.size === 0) return 0
+    return this.around.platform.clock.monotonic() - this.#lastActive
+  }
+
   /** The effective position, wherever it travels. */
   get examined(): Sequence {
     return this.travel().position
@@ -138,8 +145,25 @@ export class Lane implements OwnedLedger {
       this.ledger.hold(key!, this.#order!.held(key!), [flight.sequence])
       return
     }
+    if (this.inMemory === 0) this.#lastActive = this.around.platform.clock.monotonic()
     this.inMemory += 1
     if (admission === 'run') this.ready.push(flight)
+  }
+
+  /** A recovered delivery waits in a row until its time. */
+  postpone(flight: Flight, dueAt: number): void {
+    const { key } = flight
+    if (key !== undefined && this.#order !== undefined && flight.from === 'pending') {
+      const admission = this.#order.arrive(key, flight)
+      if (admission === 'hold') this.ledger.hold(key, this.#order.held(key), [flight.sequence])
+      else if (admission === 'queue') this.inMemory += 1
+      if (admission !== 'run') return
+    }
+    this.ledger.putRow(flight.toRow(dueAt), flight.from)
+    flight.from = 'row'
+    if (key !== undefined && this.#order !== undefined) this.#holdQueue(key, flight.sequence)
+    this.due.expect(dueAt)
+    this.around.settler().touch(this)
   }
 
   /** Starts what may run now. */
@@ -333,7 +357,7 @@ export class Lane implements OwnedLedger {
     this.around.settler().derive([systemEvent('millrace.dead', this.name, this.around.platform, { sequence: flight.sequence, reason })])
     this.around.settler().touch(this)
     if (this.policy.onFailure === 'park' && flight.key !== undefined) {
-      this.#holdQueue(flight.key)
+      this.#holdQueue(flight.key, flight.sequence)
       return
     }
     if (this.policy.onFailure === 'halt') this.stopWith('halted', `event ${flight.sequence} died: ${reason}`)
@@ -352,13 +376,13 @@ export class Lane implements OwnedLedger {
     this.ledger.putRow(flight.toRow(dueAt), flight.from)
     this.#leaveHeld(flight)
     flight.from = 'row'
-    if (flight.key !== undefined && this.policy.ordering === 'key' && dueAt > this.around.platform.clock.now()) this.#holdQueue(flight.key)
+    if (flight.key !== undefined && this.policy.ordering === 'key' && dueAt > this.around.platform.clock.now()) this.#holdQueue(flight.key, flight.sequence)
     this.due.track(flight)
     this.around.settler().touch(this)
   }
 
-  #holdQueue(key: string): void {
-    const queued = this.#order!.block(key)
+  #holdQueue(key: string, head: Sequence): void {
+    const queued = this.#order!.block(key, head)
     if (queued.length === 0) return
     this.inMemory -= queued.length
     this.ledger.hold(key, this.#order!.held(key), queued.map(({ sequence }) => sequence))
@@ -387,6 +411,7 @@ export class Lane implements OwnedLedger {
   }
 
   #afterCall(): void {
+    this.#lastActive = this.around.platform.clock.monotonic()
     if (this.setup.runsUserCode) this.around.quarantine.onEnd(this)
     if (!this.#isPumping) this.pump()
     this.due.look()
@@ -396,6 +421,13 @@ export class Lane implements OwnedLedger {
     if (!this.#isRefusing || !this.hasRoom || this.inMemory > this.policy.window / 2) return
     this.#isRefusing = false
     this.around.onRoom(this)
+  }
+
+  /** Forced retention removes what it has not examined; open deliveries are found lost when they are looked for. */
+  loseUpTo(sequence: Sequence): void {
+    this.ledger.loseUnexamined(sequence - this.position)
+    this.position = sequence
+    this.around.settler().touch(this)
   }
 
   /** Tells dispatch after a change from outside (resume, redrive, a discarded row). */

@@ -94,6 +94,8 @@ export class Quarantine {
   }
 
   async #runOne(lane: Lane, flight: Flight, upTo: Sequence): Promise<void> {
+    // The ledger must know the delivery before it runs: a death is counted against what is stored.
+    await lane.around.settler().flush()
     await this.#store.mark(lane.name, 0, lane.epoch, { upTo, solo: flight.sequence })
     await lane.runAlone(flight)
     await lane.around.settler().flush()

@@ -39,14 +39,21 @@ export class Settler {
   #isFailing = false
   lastError: string | undefined
   readonly #onDerived: () => void
+  readonly #onWritten: () => void
 
-  constructor(store: Store, platform: Platform, log: Log, frontier: OwnedLedger, onDerived: () => void) {
+  constructor(store: Store, platform: Platform, log: Log, frontier: OwnedLedger, onDerived: () => void, onWritten: () => void) {
     this.#store = store
     this.#platform = platform
     this.#log = log
     this.#frontier = frontier
     this.#writtenFrontier = frontier.ledger.examined
     this.#onDerived = onDerived
+    this.#onWritten = onWritten
+  }
+
+  /** Nothing to write, nothing being written. */
+  get isClean(): boolean {
+    return this.#running === undefined && this.#dirty.size === 0 && this.#derived.length === 0
   }
 
   get isFailing(): boolean {
@@ -102,9 +109,10 @@ export class Settler {
       this.#running = undefined
       if (this.#dirty.size > 0 || this.#derived.length > 0) {
         this.#arm(this.#dirty.size > manyLedgers ? busyMs : quietMs)
-      } else {
+      } else if (this.#hasWork()) {
         this.touchFrontier()
       }
+      this.#onWritten()
     })
     this.#running = run
     return run

@@ -1,0 +1,97 @@
+import { Event, type Sequence } from '../core/event.ts'
+import type { LedgerRecord } from '../core/ledger-state.ts'
+import { nextDelayMs } from '../core/retry.ts'
+import type { RowQuery } from '../plugin/store.ts'
+import { Flight } from './flight.ts'
+import type { Lane } from './lane.ts'
+
+const pageSize = 5000
+/** Deaths of the process while a delivery ran alone that make it dead. */
+const deathsToDie = 2
+
+/**
+ * Brings a lane back to where its ledger says it was: order of keys, pending deliveries, suspects.
+ * After an unclean end, deliveries that may have been under way become due after their first delay; stored due times stand.
+ */
+export async function recover(lane: Lane, record: LedgerRecord, isUnclean: boolean): Promise<void> {
+  if (lane.order !== undefined) await restoreOrder(lane)
+  const solo = isUnclean ? record.mark?.solo : undefined
+  if (solo !== undefined) await countDeath(lane, solo)
+  await restorePending(lane, isUnclean && !lane.setup.runsUserCode)
+  if (lane.order !== undefined) {
+    for (const key of lane.order.runnableHeld()) lane.due.loadHeld(key, lane.order.held(key)[0]!)
+  }
+  if (lane.ledger.openRows > 0) lane.due.expect(0)
+}
+
+async function restoreOrder(lane: Lane): Promise<void> {
+  const order = lane.order!
+  const { store } = lane.around
+  if (lane.ledger.openRows > 0) {
+    for await (const row of allRows(lane, {})) {
+      if (row.key !== undefined && order.blockedBy(row.key) === undefined) order.restore(row.key, { blockedBy: row.sequence })
+    }
+    for (const { key, sequences } of await store.held(lane.name)) {
+      order.restore(key, { held: sequences })
+      lane.ledger.heldCount += sequences.length
+    }
+  }
+  if (lane.policy.onFailure !== 'park' || lane.ledger.deadRows === 0) return
+  for (let after: Sequence = 0; ; ) {
+    const page = await store.dead(lane.name, { after, limit: pageSize })
+    for (const row of page) if (row.key !== undefined) order.restore(row.key, { blockedBy: row.sequence })
+    if (page.length < pageSize) return
+    after = page.at(-1)!.sequence
+  }
+}
+
+async function* allRows(lane: Lane, query: Omit<RowQuery, 'limit' | 'after'>) {
+  for (let after: Sequence = 0; ; ) {
+    const page = await lane.around.store.rows(lane.name, { ...query, after, limit: pageSize })
+    yield* page
+    if (page.length < pageSize) return
+    after = page.at(-1)!.sequence
+  }
+}
+
+async function restorePending(lane: Lane, isDelayed: boolean): Promise<void> {
+  const pending = [...lane.ledger.pending]
+  if (pending.length === 0) return
+  const events = new Map<Sequence, Event>()
+  for (const event of await lane.around.store.readMany(pending)) events.set(event.sequence, event)
+  const { clock, random } = lane.around.platform
+  const delayMs = isDelayed ? (nextDelayMs(lane.policy.retry, 1, random) ?? 0) : 0
+  for (const sequence of pending) {
+    const event = events.get(sequence)
+    if (event === undefined) {
+      lane.ledger.settle(sequence, 'lost', 'pending', { reason: 'removed by forced retention', attemptCount: 0 })
+      continue
+    }
+    const flight = new Flight(event, lane.keyOf(event), 'pending')
+    if (delayMs > 0) lane.postpone(flight, clock.now() + delayMs)
+    else lane.admit(flight)
+  }
+  lane.around.settler().touch(lane)
+}
+
+/** The process died while this delivery ran alone. */
+async function countDeath(lane: Lane, sequence: Sequence): Promise<void> {
+  const { store, platform } = lane.around
+  const [row] = await store.rows(lane.name, { sequences: [sequence], limit: 1 })
+  if (row === undefined && !lane.ledger.pending.has(sequence)) return
+  const [event] = await store.readMany([sequence])
+  if (event === undefined) return
+  const flight = new Flight(row?.event === undefined ? event : new Event({ ...row.event, sequence, appendedAt: event.record.appendedAt }), row?.key ?? lane.keyOf(event), row === undefined ? 'pending' : 'row')
+  flight.deaths = (row?.deaths ?? 0) + 1
+  flight.attempts = row?.attempts ?? []
+  flight.done = row?.done ?? []
+  flight.attempt = row?.attempt ?? 0
+  flight.attemptCount = flight.attempt + 1
+  lane.inMemory += 1
+  if (flight.deaths >= deathsToDie) {
+    lane.die(flight, 'quarantined: the process died twice while this delivery ran alone')
+    return
+  }
+  lane.inMemory -= 1
+  lane.postpone(flight, platform.clock.now())
+}
