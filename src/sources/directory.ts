@@ -67,11 +67,13 @@ function createDirectory({ path, pattern, after, settle, every, type, maxLine }:
       const pause = createPause(context)
       try {
         while (!context.signal.aborted) {
+          // Asked for before looking, so that what comes meanwhile is not missed.
+          const hint = watcher.next()
           const { ready, names, nextMs } = await scan()
           yield* reader.batches(ready)
           await reader.putAway()
           await folder.forget(names)
-          await pause(Math.min(every, nextMs ?? every), watcher.changed())
+          await pause(Math.min(every, nextMs ?? every), hint)
           if (!(await context.sleep(Math.min(gatherMs, settle)))) return
         }
       } finally {
@@ -83,15 +85,11 @@ function createDirectory({ path, pattern, after, settle, every, type, maxLine }:
 
 /** Waits for the time or for the hint. A sleep that a hint cut short is used again, so that hints do not pile up timers. */
 function createPause(context: SourceContext): (ms: number, hint: Promise<void>) => Promise<void> {
-  let sleeping: { readonly until: number; readonly end: Promise<unknown> } | undefined
+  let sleeping: { readonly until: number; readonly end: Promise<boolean> } | undefined
   return async (ms, hint) => {
-    const until = context.clock.monotonic() + ms
-    if (sleeping === undefined || sleeping.until > until) {
-      const mine = {
-        until,
-        end: context.sleep(ms).then(() => (sleeping === mine ? (sleeping = undefined) : undefined)),
-      }
-      sleeping = mine
+    const now = context.clock.monotonic()
+    if (sleeping === undefined || sleeping.until <= now || sleeping.until > now + ms) {
+      sleeping = { until: now + ms, end: context.sleep(ms) }
     }
     await Promise.race([sleeping.end, hint])
   }

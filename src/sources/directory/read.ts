@@ -33,7 +33,6 @@ interface Reading {
 interface Part {
   readonly reading: Reading
   readonly from: Position
-  readonly to: Position
   readonly piece: Piece
 }
 
@@ -133,9 +132,8 @@ export function createFileReader(
     const reading: Reading = { file, hash: contents.hash, refused: from.refused, reasons: [] }
     try {
       for await (const piece of contents.pieces(from.line, from.offset)) {
-        const to = { ...from, line: piece.line, offset: piece.offset, refused: reading.refused }
-        yield { reading, from, to, piece }
-        from = to
+        yield { reading, from, piece }
+        from = { ...from, line: piece.line, offset: piece.offset }
       }
     } catch (error) {
       if (error !== changed) throw error
@@ -187,14 +185,13 @@ function note(reading: Reading, line: number, result: IngestResult | undefined):
 }
 
 /**
- * In the middle of a file: its place. Otherwise the place where the batch began, so that a crash before the file is put
- * away reads only this batch again, and learns again what was refused.
+ * Where this batch began, within the file it ends in, or else in the file that it finished. One batch behind on purpose:
+ * what is refused is known only after the commit, so after a crash the last batch is read again, giving duplicates.
  */
 function cursorAfter(parts: readonly Part[]): string {
   const last = parts.at(-1)!
-  if (!last.piece.isLast) return JSON.stringify(last.to)
-  const { from } = parts[0]!
-  return from.line > 0 ? JSON.stringify(from) : '{}'
+  const part = last.piece.isLast ? parts[0]! : parts.find(({ reading }) => reading === last.reading)!
+  return part.from.line > 0 ? JSON.stringify({ ...part.from, refused: part.reading.refused }) : '{}'
 }
 
 function parseCursor(cursor: string | undefined): Position | undefined {

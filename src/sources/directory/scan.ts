@@ -102,8 +102,8 @@ export function matchesName(pattern: string, name: string): boolean {
   return at === pattern.length
 }
 
-/** Resolves `changed()` when something happens in the folder. Only a hint: where watching fails, scanning goes on. */
-export function watchFolder(root: string): { changed(): Promise<void>; close(): void } {
+/** `next()` resolves when something happens in the folder from now on. Only a hint: where watching fails, scanning goes on. */
+export function watchFolder(root: string): { next(): Promise<void>; close(): void } {
   let wake = Promise.withResolvers<void>()
   let close = (): void => undefined
   try {
@@ -114,10 +114,10 @@ export function watchFolder(root: string): { changed(): Promise<void>; close(): 
     // Network folders and exhausted inotify limits: the scan interval finds everything.
   }
   return {
-    async changed() {
-      await wake.promise
+    next() {
       wake = Promise.withResolvers<void>()
+      return wake.promise
     },
-    close,
+    close: () => close(),
   }
 }
