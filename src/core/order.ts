@@ -50,6 +50,7 @@ export class KeyOrder<Item extends { readonly sequence: Sequence }> {
   block(key: string, head: Sequence): readonly Item[] {
     const state = this.#state(key)
     state.blockedBy = head
+    if (!this.#canHold) return []
     const queue = state.queue
     state.queue = []
     state.held = [...queue.map(({ sequence }) => sequence), ...state.held]

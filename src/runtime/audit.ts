@@ -19,6 +19,7 @@ export async function auditStore(store: Store): Promise<AuditReport> {
   for (const record of records) {
     if (record.subscription !== frontierLedger) subscriptions.push(await auditLedger(store, record, frontier))
   }
+  subscriptions.sort((a, b) => (a.name < b.name ? -1 : 1))
   return { ok: problems.length === 0 && subscriptions.every(({ ok }) => ok), head: store.head(), events, subscriptions, problems }
 }
 

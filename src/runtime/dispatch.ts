@@ -78,7 +78,7 @@ export class Dispatch {
     const { position } = lane
     const group = [...this.#groups].find((other) => other.position === position) ?? this.#open(position)
     group.add(lane)
-    lane.around.settler().touch(lane)
+    lane.touch()
     this.#scan(group)
   }
 
@@ -101,7 +101,7 @@ export class Dispatch {
       if (!group.lanes.has(lane)) continue
       group.remove(lane, group.position)
       this.#closeEmpty(group)
-      lane.around.settler().touch(lane)
+      lane.touch()
     }
   }
 
@@ -138,7 +138,10 @@ export class Dispatch {
       if (events.length === 0 || this.#isStopped) return
       this.#examine(group, events)
       if (group.isFront) this.#onFrontier()
-      else if (this.#merge(group)) return
+      else {
+        for (const lane of group.lanes) lane.touch()
+        if (this.#merge(group)) return
+      }
       await new Promise<void>((resolve) => this.#platform.soon(resolve))
     }
   }
@@ -161,7 +164,7 @@ export class Dispatch {
   #leaveBehind(group: Group, lane: Lane, at: Sequence): void {
     group.remove(lane, at)
     this.#closeEmpty(group)
-    lane.around.settler().touch(lane)
+    lane.touch()
   }
 
   /** Groups that stand at the same place go on together, also while the other one waits for its next read. */
@@ -172,7 +175,7 @@ export class Dispatch {
     for (const lane of [...group.lanes]) {
       group.remove(lane, group.position)
       other.add(lane)
-      lane.around.settler().touch(lane)
+      lane.touch()
     }
     this.#scan(other)
     return true

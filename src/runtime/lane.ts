@@ -114,6 +114,12 @@ export class Lane implements OwnedLedger {
     return this.travel().position
   }
 
+  /** Its place in the log changed: the small row is written soon. */
+  touch(): void {
+    this.ledger.touch()
+    this.around.settler().touch(this)
+  }
+
   align(): void {
     const { position, isFront } = this.travel()
     this.ledger.examined = position
@@ -376,7 +382,7 @@ export class Lane implements OwnedLedger {
     this.ledger.putRow(flight.toRow(dueAt), flight.from)
     this.#leaveHeld(flight)
     flight.from = 'row'
-    if (flight.key !== undefined && this.policy.ordering === 'key' && dueAt > this.around.platform.clock.now()) this.#holdQueue(flight.key, flight.sequence)
+    if (flight.key !== undefined && dueAt > this.around.platform.clock.now()) this.#holdQueue(flight.key, flight.sequence)
     this.due.track(flight)
     this.around.settler().touch(this)
   }

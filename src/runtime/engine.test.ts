@@ -1,0 +1,246 @@
+import { describe, expect, test } from 'vitest'
+import { Event, type EventInput } from '../core/event.ts'
+import type { SubscriptionPolicy } from '../core/plan.ts'
+import { defaultRetry } from '../core/retry.ts'
+import type { Outcome } from '../core/outcome.ts'
+import { nodePlatform } from '../plugin/platform.ts'
+import type { Delivery } from '../plugin/sink.ts'
+import type { Store } from '../plugin/store.ts'
+import { memory } from '../stores/memory.ts'
+import { Engine } from './engine.ts'
+import type { EngineSetup } from './opened.ts'
+
+const log = { debug() {}, info() {}, warn() {}, error() {} }
+
+function policy(name: string, change: Partial<SubscriptionPolicy> = {}): SubscriptionPolicy {
+  return {
+    name,
+    from: undefined,
+    match: ['*'],
+    ordering: 'none',
+    onFailure: 'block',
+    concurrency: 4,
+    timeoutMs: 1000,
+    retry: { ...defaultRetry, attempts: 3, delaysMs: [5], jitter: 0 },
+    throwAttempts: 10,
+    start: { kind: 'now' },
+    window: 64,
+    maxOpen: 1000,
+    dead: { keepMs: undefined, redrive: undefined },
+    ...change,
+  }
+}
+
+type Answer = (delivery: Delivery) => Outcome | undefined | Promise<Outcome | undefined>
+
+async function engineWith(subscriptions: readonly { policy: SubscriptionPolicy; answer?: Answer }[], store?: Store) {
+  const received = new Map<string, Delivery[]>()
+  const opened = store ?? (await memory().declaration.open({}, { directory: '.', platform: nodePlatform }))
+  const setup: EngineSetup = {
+    platform: nodePlatform,
+    log,
+    limits: undefined as never,
+    retention: { whenPinned: 'keep' },
+    dedupMs: 1e9,
+    historyMs: 1e9,
+    openStore: async () => opened,
+    sources: [],
+    subscriptions: subscriptions.map(({ policy: p, answer }) => {
+      received.set(p.name, [])
+      return {
+        policy: p,
+        sinkName: 'test',
+        batch: 1,
+        runsUserCode: false,
+        createSink: () => ({
+          async deliver(deliveries: readonly Delivery[]) {
+            received.get(p.name)!.push(...deliveries)
+            const outcomes = []
+            for (const delivery of deliveries) outcomes.push((await answer?.(delivery)) ?? { outcome: 'ack' as const })
+            return outcomes
+          },
+        }),
+        createStages: async () => [],
+      }
+    }),
+    createHandler: async () => () => Promise.reject(new Error('none')),
+  }
+  const engine = new Engine(setup)
+  await engine.start()
+  return { engine, received, store: opened }
+}
+
+const event = (i: number, more: Partial<EventInput> = {}): EventInput => ({ source: 'shop', id: `e${i}`, type: 'order.placed', data: { i }, ...more })
+const events = (count: number, more?: Partial<EventInput>) => Array.from({ length: count }, (_, i) => event(i, more))
+
+async function until(check: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 2000; i++) {
+    if (await check()) return
+    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  throw new Error('condition never came true')
+}
+
+describe('engine', () => {
+  test('every published event is delivered once to each matching subscription, and the books balance', async () => { // S0-16 S0-22 S3-12 G14
+    const { engine, received } = await engineWith([{ policy: policy('all') }, { policy: policy('orders', { match: ['order.*'] }) }, { policy: policy('none', { match: [] }) }])
+    await engine.publish(events(500))
+    await engine.publish(event(1000, { type: 'customer.updated' }))
+    await engine.idle()
+    expect(received.get('all')!.length).toBe(501)
+    expect(received.get('orders')!.length).toBe(500)
+    expect(received.get('none')!.length).toBe(0)
+    const report = await engine.audit()
+    expect(report.problems).toEqual([])
+    expect(report.subscriptions.map(({ name, ok, books }) => [name, ok, books.delivered, books.filtered])).toEqual([
+      ['all', true, 501, 0],
+      ['none', true, 0, 501],
+      ['orders', true, 500, 1],
+    ])
+    await engine.stop()
+  })
+
+  test('a duplicate is not delivered again', async () => { // S0-15 S0-10
+    const { engine, received } = await engineWith([{ policy: policy('all') }])
+    expect((await engine.publish(event(1))).status).toBe('stored')
+    expect((await engine.publish(event(1))).status).toBe('duplicate')
+    expect((await engine.publish(event(1, { data: { other: 1 } }))).status).toBe('conflict')
+    await engine.idle()
+    expect(received.get('all')!.length).toBe(1)
+    await engine.stop()
+  })
+
+  test('a failing delivery is retried, then dead with its reason, and can be redriven', async () => { // S0-81 S3-15 S3-16 G20
+    let broken = true
+    const { engine, received } = await engineWith([{ policy: policy('all'), answer: () => (broken ? { outcome: 'retry', reason: 'down' } : undefined) }])
+    await engine.publish(event(1))
+    await until(async () => (await engine.subscription('all')).counters.dead === 1)
+    expect(received.get('all')!.map(({ attempt }) => attempt)).toEqual([1, 2, 3])
+    const [dead] = await engine.dead('all', { limit: 10 })
+    expect(dead).toMatchObject({ sequence: 1, reason: 'gave up after 3 attempts: down' })
+    expect(dead!.attempts.length).toBe(3)
+    const explained = await engine.explain(1)
+    expect(explained.deliveries[0]).toMatchObject({ state: 'dead' })
+    broken = false
+    expect(await engine.redrive('all', { all: true })).toEqual({ redriven: 1 })
+    await until(async () => (await engine.subscription('all')).counters.delivered === 1)
+    expect((await engine.audit()).ok).toBe(true)
+    expect((await engine.explain(1)).deliveries[0]).toMatchObject({ state: 'delivered' })
+    await engine.stop()
+  })
+
+  test('one failing event holds back only its own key, and the order within the key stays', async () => { // G8 G16
+    let failures = 2
+    const { engine, received } = await engineWith([
+      { policy: policy('keyed', { ordering: 'key' }), answer: ({ event: e }) => (e.id === 'a1' && failures-- > 0 ? { outcome: 'retry' } : undefined) },
+    ])
+    const ids = ['a1', 'a2', 'b1', 'a3', 'b2']
+    await engine.publish(ids.map((id) => event(0, { id, subject: id[0]! })))
+    await until(async () => (await engine.subscription('keyed')).counters.delivered === 5)
+    const order = received.get('keyed')!.map(({ event: e }) => e.id)
+    expect(order.filter((id) => id.startsWith('b'))).toEqual(['b1', 'b2'])
+    expect(order.filter((id) => id.startsWith('a'))).toEqual(['a1', 'a1', 'a1', 'a2', 'a3'])
+    expect(order.indexOf('b2')).toBeLessThan(order.indexOf('a2'))
+    expect((await engine.audit()).ok).toBe(true)
+    await engine.stop()
+  })
+
+  test('park keeps the key waiting behind a dead event until it is redriven', async () => { // G16
+    let broken = true
+    const { engine, received } = await engineWith([
+      { policy: policy('keyed', { ordering: 'key', onFailure: 'park' }), answer: ({ event: e }) => (e.id === 'a1' && broken ? { outcome: 'reject', reason: 'bad' } : undefined) },
+    ])
+    await engine.publish(['a1', 'a2', 'a3', 'b1'].map((id) => event(0, { id, subject: id[0]! })))
+    await until(async () => (await engine.subscription('keyed')).counters.delivered === 1)
+    const parked = await engine.subscription('keyed')
+    expect([parked.counters.dead, parked.open]).toEqual([1, 2])
+    broken = false
+    await engine.redrive('keyed', { sequences: [1] })
+    await until(async () => (await engine.subscription('keyed')).counters.delivered === 4)
+    expect(received.get('keyed')!.map(({ event: e }) => e.id)).toEqual(['a1', 'b1', 'a1', 'a2', 'a3'])
+    expect((await engine.audit()).ok).toBe(true)
+    await engine.stop()
+  })
+
+  test('strict goes one at a time in log order through a retry', async () => { // G16
+    let failures = 1
+    const { engine, received } = await engineWith([
+      { policy: policy('strict', { ordering: 'strict' }), answer: ({ event: e }) => (e.id === 'e3' && failures-- > 0 ? { outcome: 'retry' } : undefined) },
+    ])
+    await engine.publish(events(200))
+    await until(async () => (await engine.subscription('strict')).counters.delivered === 200)
+    const order = received.get('strict')!.map(({ event: e }) => e.id)
+    expect(order).toEqual(['e0', 'e1', 'e2', 'e3', ...Array.from({ length: 197 }, (_, i) => `e${i + 3}`)])
+    await engine.stop()
+  })
+
+  test('halt stops the subscription and says why; resume goes on', async () => {
+    const { engine } = await engineWith([
+      { policy: policy('halting', { onFailure: 'halt', concurrency: 1 }), answer: ({ event: e }) => (e.id === 'e2' ? { outcome: 'reject', reason: 'poison' } : undefined) },
+    ])
+    await engine.publish(events(10))
+    await until(async () => (await engine.subscription('halting')).state === 'halted')
+    expect(await engine.subscription('halting')).toMatchObject({ reason: 'event 3 died: poison' })
+    await engine.resume('halting')
+    await until(async () => (await engine.subscription('halting')).counters.delivered === 9)
+    expect((await engine.audit()).ok).toBe(true)
+    await engine.stop()
+  })
+
+  test('pause keeps the place, resume goes on from it', async () => {
+    const { engine, received } = await engineWith([{ policy: policy('all') }])
+    await engine.pause('all')
+    await engine.publish(events(100))
+    expect(await engine.subscription('all')).toMatchObject({ state: 'paused', lag: 100 })
+    expect(received.get('all')!.length).toBe(0)
+    await engine.resume('all')
+    await until(async () => (await engine.subscription('all')).counters.delivered === 100)
+    await engine.stop()
+  })
+
+  test('a slow subscription lags alone and catches up, beyond its window', async () => { // G18 S3-20
+    let open: (() => void)[] = []
+    let slow = true
+    const { engine, received } = await engineWith([
+      { policy: policy('slow', { window: 8 }), answer: () => (slow ? new Promise((resolve) => open.push(() => resolve(undefined))) : undefined) },
+      { policy: policy('quick') },
+    ])
+    await engine.publish(events(300))
+    await until(() => received.get('quick')!.length === 300)
+    expect(received.get('slow')!.length).toBe(4)
+    slow = false
+    const waiting = open
+    open = []
+    for (const go of waiting) go()
+    await until(async () => (await engine.subscription('slow')).counters.delivered === 300)
+    await engine.idle()
+    expect((await engine.audit()).ok).toBe(true)
+    await engine.stop()
+  })
+
+  test('an event given to user code cannot be changed', async () => {
+    const problems: unknown[] = []
+    const { engine } = await engineWith([
+      {
+        policy: policy('all'),
+        answer: ({ event: e }) => {
+          for (const change of [() => Object.assign(e.data as object, { i: 9 }), () => Object.assign(e, { type: 'x' }), () => Object.assign(e.meta, { a: 1 })]) {
+            try {
+              change()
+              problems.push('a change went through')
+            } catch (error) {
+              if (!(error instanceof TypeError)) problems.push(error)
+            }
+          }
+          return undefined
+        },
+      },
+    ])
+    await engine.publish(event(1))
+    await engine.idle()
+    expect(problems).toEqual([])
+    expect(Object.isFrozen(new Event({ sequence: 1, appendedAt: 0, source: 'a', id: 'b', type: 'c' }))).toBe(true)
+    await engine.stop()
+  })
+})
