@@ -18,6 +18,18 @@ export const errorAdvice: Readonly<Record<string, { readonly when: string; reado
     when: 'The body, a line of it, or the number of events in it is over the limit of the configuration (`limits`).',
     act: 'Send smaller batches, or raise the limit.',
   },
+  'rate-limited': {
+    when: 'More requests came than the limit of the configuration allows.',
+    act: 'Wait as long as `Retry-After` says.',
+  },
+  'request-timeout': {
+    when: 'The headers or the body of the request did not arrive in time.',
+    act: 'Send it again; for long streams, keep sending.',
+  },
+  'headers-too-large': {
+    when: 'The request has more headers, or larger ones, than the server reads.',
+    act: 'Send fewer or shorter headers.',
+  },
   'content-type-unsupported': {
     when: 'The content type of the request is not one that this route reads.',
     act: 'Use `application/json`, `application/cloudevents+json`, `application/cloudevents-batch+json` or `application/x-ndjson`.',
