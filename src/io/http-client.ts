@@ -156,12 +156,13 @@ function excerptOf(parts: readonly Buffer[]): string {
 
 /** Sorts an error of undici, Node or OpenSSL into what a user can act upon. */
 function failureOf(error: unknown): WebhookFailure {
-  const code = String((error as { code?: unknown } | null)?.code ?? '')
+  const { code: given, name } = error as { code?: unknown; name?: unknown }
+  const code = String(given ?? '')
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN' || code === 'ENODATA') return 'dns'
   if (code === 'ECONNREFUSED') return 'refused'
   if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return 'reset'
   if (code === 'ETIMEDOUT' || code.endsWith('_TIMEOUT')) return 'timeout'
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') return 'protocol'
+  if (name === 'HTTPParserError' || code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') return 'protocol'
   if (/^(ERR_TLS|ERR_SSL|CERT_|DEPTH_|SELF_SIGNED|UNABLE_TO|EPROTO|HOSTNAME_MISMATCH)/.test(code)) return 'tls'
   return 'network'
 }
