@@ -3,11 +3,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { errorPage } from './error-page.ts'
 import { root } from './files.ts'
+import { httpPage } from './http-page.ts'
 import { pluginPage } from './plugin-page.ts'
 import { requirementsPage } from './requirements.ts'
 
 const pages: Readonly<Record<string, () => string>> = {
   'docs/reference/errors.md': errorPage,
+  'docs/reference/http.md': httpPage,
   'docs/reference/plugins.md': pluginPage,
   'docs/requirements.md': requirementsPage,
 }
