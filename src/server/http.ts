@@ -1,0 +1,35 @@
+/** A request as the routes see it: the same whether it came by `node:http` or as a fetch `Request`. */
+export interface HttpRequest {
+  readonly method: string
+  /** As it was sent, without the query; never decoded. */
+  readonly path: string
+  /** What follows the `?`; empty without one. */
+  readonly query: string
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** Where the other end is, when that is known. */
+  readonly address: string | undefined
+  /** Reads all of the body, at most `limitBytes`: beyond it `body-too-large`. Called once at most, and not with `chunks`. */
+  readBody(limitBytes: number): Promise<Uint8Array>
+  /** The body as it arrives; ends with an error when the other end goes away. */
+  chunks(): AsyncIterable<Uint8Array>
+}
+
+/** What a route answers. A body that is a sequence of texts is streamed. */
+export interface Answer {
+  readonly status: number
+  readonly type?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: string | AsyncIterable<string> | undefined
+}
+
+/** One header's text: the first when it was sent more than once. */
+export function headerOf(request: HttpRequest, name: string): string | undefined {
+  const value = request.headers[name]
+  return typeof value === 'string' || value === undefined ? value : value[0]
+}
+
+/** A JSON answer. */
+export function json(value: unknown, status = 200, headers?: Readonly<Record<string, string>>): Answer {
+  return { status, type: 'application/json', body: JSON.stringify(value), headers }
+}

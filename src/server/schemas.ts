@@ -1,0 +1,160 @@
+import { settledStates } from '../core/outcome.ts'
+import { schema } from '../plugin/schema.ts'
+import { durabilities } from '../plugin/store.ts'
+import { subscriptionStates } from '../runtime/api.ts'
+
+const sequence = schema.number().int().min(1).describe('Place in the log')
+const count = schema.number().int().min(0)
+const pageSize = schema.coerce.number().int().min(1).max(1_000).default(100).describe('At most this many (1 to 1,000)')
+const afterSequence = schema.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+const texts = schema.union([schema.string(), schema.array(schema.string())])
+const patterns = texts
+  .transform((given) => (typeof given === 'string' ? [given] : given).flatMap((text) => text.split(',')))
+  .describe('Patterns: exact, prefix.* or *; several by comma or by repeating')
+const moment = schema.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
+
+/** Parameters of a search of the log. */
+export const eventSearch = schema.strictObject({
+  after: afterSequence.optional().describe('Only events with a greater sequence'),
+  before: afterSequence.optional().describe('Newest first instead: only events with a smaller sequence'),
+  type: patterns.optional(),
+  source: schema.string().optional().describe('Exactly this source'),
+  subject: schema.string().optional().describe('Exactly this subject'),
+  id: schema.string().optional().describe('Exactly this id'),
+  since: moment.optional().describe('Appended at or after this RFC 3339 time'),
+  until: moment.optional().describe('Appended before this RFC 3339 time'),
+  limit: pageSize,
+})
+/** Parameters of a list in order of name. */
+export const namePage = schema.strictObject({
+  after: schema.string().optional().describe('Only names that sort after this one: the previous answer’s next'),
+  limit: pageSize,
+})
+/** Parameters of a list of dead letters. */
+export const deadSearch = schema.strictObject({
+  after: afterSequence.optional().describe('Only dead letters with a greater sequence'),
+  type: patterns.optional(),
+  limit: pageSize,
+})
+/** Parameters of an explanation. */
+export const explainSearch = schema.strictObject({
+  subscription: schema.string().optional().describe('Only this subscription'),
+})
+/** Which dead letters a redrive or discard is about. */
+export const selection = schema
+  .strictObject({
+    sequences: schema.array(sequence).max(10_000).optional().describe('These'),
+    type: schema.array(schema.string()).max(100).optional().describe('Those whose type matches one of these patterns'),
+    all: schema.boolean().optional().describe('All; must be said when nothing else narrows'),
+  })
+  .refine(({ sequences, type, all }) => all === true || (sequences ?? type) !== undefined, {
+    message: 'says nothing: give sequences, type or "all": true',
+  })
+
+const attempt = schema.object({
+  at: schema.iso.datetime(),
+  durationMs: schema.number(),
+  step: schema.string(),
+  outcome: schema.string(),
+  reason: schema.string().optional(),
+  detail: schema.record(schema.string(), schema.unknown()).optional(),
+})
+const failure = schema.object({ code: schema.string(), message: schema.string() })
+
+/** An event on the wire. */
+export const event = schema
+  .looseObject({
+    specversion: schema.literal('1.0'),
+    id: schema.string(),
+    source: schema.string(),
+    type: schema.string(),
+    subject: schema.string().optional(),
+    time: schema.iso.datetime({ offset: true }).optional(),
+    datacontenttype: schema.string().optional(),
+    dataschema: schema.string().optional(),
+    data: schema.unknown().optional(),
+    data_base64: schema.string().optional(),
+    sequence: schema.string().describe('Place in the log'),
+    recordedtime: schema.iso.datetime().describe('When the store took it'),
+  })
+  .describe('A CloudEvent in JSON with the extensions sequence and recordedtime')
+/** What came of one event of a request. */
+export const eventResult = schema.object({
+  id: schema.string().optional(),
+  source: schema.string().optional(),
+  status: schema.enum(['stored', 'duplicate', 'conflict', 'quarantined', 'refused']),
+  sequence: sequence.optional(),
+  error: failure.optional(),
+})
+/** What came of the only event of a request. */
+export const publishedEvent = eventResult.extend({ durability: schema.enum(durabilities) })
+/** What came of the events of a batch, in their order. */
+export const publishedBatch = schema.object({
+  results: schema.array(eventResult),
+  durability: schema.enum(durabilities),
+})
+export const eventPage = schema.object({ events: schema.array(event), next: sequence.optional() })
+
+const delivery = schema.object({
+  subscription: schema.string(),
+  state: schema.enum([
+    ...settledStates,
+    'filtered',
+    'unexamined',
+    'pending',
+    'waiting',
+    'held',
+    'leased',
+    'before-start',
+  ]),
+  reason: schema.string().optional(),
+  checks: schema.array(schema.object({ check: schema.string(), value: schema.string(), matched: schema.boolean() })),
+  attempts: schema.array(attempt),
+  attemptCount: count,
+  next: schema.string().optional(),
+  dueAt: schema.string().optional(),
+  settledAt: schema.string().optional(),
+})
+export const deliveryPage = schema.object({ deliveries: schema.array(delivery), next: schema.string().optional() })
+export const explanation = schema.object({
+  sequence,
+  event: schema.looseObject({}).optional(),
+  deliveries: schema.array(delivery),
+})
+export const subscription = schema.looseObject({
+  name: schema.string(),
+  state: schema.enum(subscriptionStates),
+  reason: schema.string().optional(),
+  floor: count,
+  head: count,
+  lag: count.describe('Events not yet examined'),
+  open: count.describe('Deliveries not settled'),
+  oldestAgeSeconds: schema.number(),
+  counters: schema.record(schema.string(), count),
+})
+export const subscriptionPage = schema.object({
+  subscriptions: schema.array(subscription),
+  next: schema.string().optional(),
+})
+export const deadPage = schema.object({
+  dead: schema.array(
+    schema.object({
+      sequence,
+      event,
+      reason: schema.string(),
+      error: schema.string().optional(),
+      attempts: schema.array(attempt),
+      attemptCount: count,
+      diedAt: schema.iso.datetime(),
+    }),
+  ),
+  next: sequence.optional(),
+})
+export const redriven = schema.object({ redriven: count })
+export const discarded = schema.object({ discarded: count })
+export const audit = schema.looseObject({ ok: schema.boolean(), head: count, problems: schema.array(schema.string()) })
+export const health = schema.looseObject({
+  status: schema.enum(['ok', 'unavailable']),
+  problems: schema.array(schema.string()).optional(),
+})
+export const openObject = schema.looseObject({})
