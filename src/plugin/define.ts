@@ -1,5 +1,5 @@
-import type { Platform } from '../core/platform.ts'
 import type { Ordering, RetryPolicy } from '../core/plan.ts'
+import type { Platform } from '../core/platform.ts'
 import type { Schema, SchemaInput, SchemaOutput } from './schema.ts'
 import type { Sink } from './sink.ts'
 import type { Source } from './source.ts'
@@ -37,6 +37,8 @@ export interface SourceDeclaration<S extends Schema = Schema> extends Declaratio
 }
 export interface StageDeclaration<S extends Schema = Schema> extends Declaration<'stage', S> {
   create(options: SchemaOutput<S>, context: CreateContext): Stage
+  /** True when `process` runs code of the user inside this process. Absent: false for a built-in, true for any other. */
+  readonly runsUserCode?: boolean | undefined
 }
 export interface SinkDeclaration<S extends Schema = Schema> extends Declaration<'sink', S> {
   create(options: SchemaOutput<S>, context: CreateContext): Sink
@@ -45,11 +47,13 @@ export interface SinkDeclaration<S extends Schema = Schema> extends Declaration<
   /** Deliveries per call at most; 1 when absent. */
   readonly batch?: number | undefined
   /** Defaults of the subscription's policy with this sink. */
-  readonly defaults?: {
-    readonly concurrency?: number | undefined
-    readonly timeoutMs?: number | undefined
-    readonly retry?: Partial<RetryPolicy> | undefined
-  } | undefined
+  readonly defaults?:
+    | {
+        readonly concurrency?: number | undefined
+        readonly timeoutMs?: number | undefined
+        readonly retry?: Partial<RetryPolicy> | undefined
+      }
+    | undefined
   /** Orderings it can keep; all when absent. */
   readonly orderings?: readonly Ordering[] | undefined
   /** True when `deliver` runs code of the user inside this process: such deliveries can be suspects after a crash. */
@@ -80,18 +84,26 @@ function define<D extends AnyDeclaration, S extends Schema>(declaration: unknown
 }
 
 /** Declares a store. The result is called with its options: `sqlite({ path: 'events.db' })`. */
-export function defineStore<S extends Schema>(declaration: Omit<StoreDeclaration<S>, 'kind'>): Definition<StoreDeclaration, S> {
+export function defineStore<S extends Schema>(
+  declaration: Omit<StoreDeclaration<S>, 'kind'>,
+): Definition<StoreDeclaration, S> {
   return define({ kind: 'store', ...declaration })
 }
 /** Declares a source. */
-export function defineSource<S extends Schema>(declaration: Omit<SourceDeclaration<S>, 'kind'>): Definition<SourceDeclaration, S> {
+export function defineSource<S extends Schema>(
+  declaration: Omit<SourceDeclaration<S>, 'kind'>,
+): Definition<SourceDeclaration, S> {
   return define({ kind: 'source', ...declaration })
 }
 /** Declares a stage for use by name. For a function in code see `stage()`. */
-export function defineStage<S extends Schema>(declaration: Omit<StageDeclaration<S>, 'kind'>): Definition<StageDeclaration, S> {
+export function defineStage<S extends Schema>(
+  declaration: Omit<StageDeclaration<S>, 'kind'>,
+): Definition<StageDeclaration, S> {
   return define({ kind: 'stage', ...declaration })
 }
 /** Declares a sink. */
-export function defineSink<S extends Schema>(declaration: Omit<SinkDeclaration<S>, 'kind'>): Definition<SinkDeclaration, S> {
+export function defineSink<S extends Schema>(
+  declaration: Omit<SinkDeclaration<S>, 'kind'>,
+): Definition<SinkDeclaration, S> {
   return define({ kind: 'sink', ...declaration })
 }

@@ -24,7 +24,10 @@ export interface SinkContext extends PluginContext {
  * are acknowledged. Throwing means `retry` for all of them. Not its job: retrying, counting, remembering.
  */
 export interface Sink {
-  deliver(deliveries: readonly Delivery[], context: SinkContext): readonly Outcome[] | undefined | void | Promise<readonly Outcome[] | undefined | void>
+  deliver(
+    deliveries: readonly Delivery[],
+    context: SinkContext,
+  ): readonly Outcome[] | undefined | void | Promise<readonly Outcome[] | undefined | void>
   /** Called once before the first delivery; throwing stops the start. */
   open?(context: PluginContext): void | Promise<void>
   /** Called once at the end, after the last delivery. */

@@ -15,7 +15,12 @@ export interface PluginContext {
 /** What came of one event of a batch, in the order it was given. */
 export type IngestResult =
   | { readonly source: string; readonly id: string; readonly status: AppendResult['status']; readonly sequence: number }
-  | { readonly source: string; readonly id: string; readonly status: 'refused'; readonly error: { readonly code: string; readonly message: string } }
+  | {
+      readonly source: string
+      readonly id: string
+      readonly status: 'refused'
+      readonly error: { readonly code: string; readonly message: string }
+    }
 
 /** What changed in the outside system, and the bookmark that goes with it: both are stored in one commit. */
 export interface SourceBatch {

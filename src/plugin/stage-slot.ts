@@ -1,0 +1,155 @@
+import type { Catalogue } from './catalogue.ts'
+import { type Checked, check, type SchemaIssue, unknownSetting } from './check.ts'
+import type { CreateContext, StageDeclaration, Use } from './define.ts'
+import { schema } from './schema.ts'
+import { answer, checkOptions, declarationOf, isDefinition, isUse, problem } from './slots.ts'
+import type { Stage } from './stage.ts'
+import { type FunctionStage, isFunctionStage, type StageFunction } from './stage-function.ts'
+import { count, duration } from './values.ts'
+
+/** A stage with settings: by name or file in a configuration file, by value in code. */
+export interface StageEntry {
+  readonly use: string | Use<StageDeclaration> | StageFunction
+  readonly name?: string | undefined
+  readonly concurrency?: number | undefined
+  readonly buffer?: number | undefined
+  readonly timeout?: string | undefined
+  /** The stage's own options; those of a named stage may also stand beside `use`. */
+  readonly with?: unknown
+  readonly [option: string]: unknown
+}
+
+/** What may stand in `stages`. */
+export type StageInputEntry = FunctionStage | Use<StageDeclaration> | StageEntry
+
+/** A stage as checked, before it is made. */
+export interface CheckedStage {
+  readonly name: string
+  readonly concurrency: number
+  readonly buffer: number
+  readonly timeoutMs: number | undefined
+  readonly runsUserCode: boolean
+  make(context: CreateContext): Stage
+}
+
+export type StageSlot = schema.ZodType<CheckedStage, StageInputEntry>
+
+/** Letters, digits, `_`, `-` and `.`: names appear in addresses, ids and paths of settings. */
+export const nameSchema = schema.string().regex(/^[A-Za-z0-9][\w.-]{0,63}$/, {
+  error: 'a name is 1 to 64 letters, digits, _, - and dots, and begins with a letter or digit',
+})
+
+const defaults = { concurrency: 1, buffer: 1 } as const
+
+/** Settings that every stage has. */
+export const stageSettings = {
+  name: nameSchema.optional().describe("The stage's name, its identity over restarts. Default: the name in `use`."),
+  concurrency: count('Calls at a time, at most. Default: 1.').optional(),
+  buffer: count('Deliveries that may wait in front of the stage. Default: 1.').optional(),
+  timeout: duration("How long one attempt may take. Default: the subscription's timeout.", 1).optional(),
+}
+const settingsSchema = schema.strictObject(stageSettings)
+
+/** A slot for one entry of `stages`. */
+export function checkingStageSlot(catalogue: Catalogue): StageSlot {
+  return schema
+    .custom<StageInputEntry>(() => true)
+    .transform((value, context): CheckedStage => answer(checkStage(value, catalogue), context))
+}
+
+type Settings = schema.output<typeof settingsSchema>
+type Body = Pick<CheckedStage, 'runsUserCode' | 'make'>
+
+function finish(settings: Settings, fallbackName: string, body: Body): Checked<CheckedStage> {
+  const {
+    name = fallbackName,
+    concurrency = defaults.concurrency,
+    buffer = defaults.buffer,
+    timeout: timeoutMs,
+  } = settings
+  return { ok: true, value: { name, concurrency, buffer, timeoutMs, ...body } }
+}
+
+function checkStage(value: unknown, catalogue: Catalogue): Checked<CheckedStage> {
+  if (isFunctionStage(value)) {
+    const settings = check(settingsSchema, { ...value.settings, name: value.name })
+    return settings.ok ? finish(settings.value, value.name, functionBody(value.process)) : settings
+  }
+  if (isUse(value)) return checkEntry({ use: value }, catalogue)
+  if (isDefinition(value)) return problem(`call it with its options: ${value.declaration.name}({ … })`)
+  if (typeof value === 'function') return problem('give the function a name: stage("name", function)')
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return problem('a mapping is needed: { use: … }', [], { available: catalogue.names('stage') })
+  return checkEntry(value as Readonly<Record<string, unknown>>, catalogue)
+}
+
+function functionBody(process: StageFunction): Body {
+  return { runsUserCode: true, make: () => ({ process }) }
+}
+
+function checkEntry(entry: Readonly<Record<string, unknown>>, catalogue: Catalogue): Checked<CheckedStage> {
+  const { use, name, concurrency, buffer, timeout, with: own, ...inline } = entry
+  const settings = check(settingsSchema, { name, concurrency, buffer, timeout })
+  const body = checkBody({ use, own, inline, name }, catalogue)
+  if (settings.ok && body.ok) return finish(settings.value, body.value.name, body.value)
+  return { ok: false, issues: [settings, body].flatMap((each) => (each.ok ? [] : each.issues)) }
+}
+
+interface Written {
+  readonly use: unknown
+  readonly own: unknown
+  readonly inline: Readonly<Record<string, unknown>>
+  readonly name: unknown
+}
+
+function checkBody(
+  { use, own, inline, name }: Written,
+  catalogue: Catalogue,
+): Checked<Body & { readonly name: string }> {
+  if (use === undefined)
+    return problem('the stage is missing: write use: and a name or a file', [], { available: catalogue.names('stage') })
+  if (typeof use === 'function' && !isDefinition(use)) return checkFunction(use as StageFunction, own, inline, name)
+  const declared = declarationOf('stage', use, catalogue, ['use'])
+  if (!declared.ok) return declared
+  const declaration = declared.value
+  const given = isUse(use) ? use.options : own
+  if (given !== undefined && Object.keys(inline).length > 0)
+    return {
+      ok: false,
+      issues: Object.keys(inline).map((key) =>
+        unknownSetting([key], ['use', 'with', ...Object.keys(stageSettings)].sort()),
+      ),
+    }
+  const checked = checkOptions(declaration, given ?? inline)
+  if (!checked.ok) {
+    const prefix = own === undefined ? [] : ['with']
+    return {
+      ok: false,
+      issues: checked.issues.map((issue): SchemaIssue => ({ ...issue, path: [...prefix, ...issue.path] })),
+    }
+  }
+  const { options } = checked.value
+  const isBuiltIn = catalogue.has(declaration)
+  return {
+    ok: true,
+    value: {
+      name: declaration.name,
+      runsUserCode: declaration.runsUserCode ?? !isBuiltIn,
+      make: (context) => declaration.create(options, context),
+    },
+  }
+}
+
+/** A function from a file or in code: `with`, which nothing describes, goes to it as it is, as its second argument. */
+function checkFunction(
+  run: (input: Parameters<StageFunction>[0], own: unknown) => ReturnType<StageFunction>,
+  own: unknown,
+  inline: Readonly<Record<string, unknown>>,
+  name: unknown,
+): Checked<Body & { readonly name: string }> {
+  const extra = Object.keys(inline)
+  const available = ['use', 'with', ...Object.keys(stageSettings)].sort()
+  if (extra.length > 0) return { ok: false, issues: extra.map((key) => unknownSetting([key], available)) }
+  if (name === undefined) return problem('the stage needs a name: its work is remembered under it')
+  return { ok: true, value: { name: String(name), ...functionBody((input) => run(input, own)) } }
+}
