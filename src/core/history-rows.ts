@@ -33,10 +33,9 @@ export function historyRows(
   }
   if (runs.length === 0) return []
   const merged = merge(runs.sort((a, b) => a.from - b.from))
-  const details = new Map<Sequence, readonly Attempt[]>()
-  for (const { sequence, attempts } of settlements) {
-    if (attempts !== undefined && attempts.length > 0) details.set(sequence, attempts)
-  }
+  const details = settlements
+    .flatMap(({ sequence, attempts }) => (attempts === undefined || attempts.length === 0 ? [] : [{ sequence, attempts }]))
+    .sort((a, b) => a.sequence - b.sequence)
   return cluster(at, merged, details)
 }
 
@@ -71,10 +70,15 @@ function merge(runs: readonly HistoryRun[]): HistoryRun[] {
   return merged
 }
 
+interface Detail {
+  readonly sequence: Sequence
+  readonly attempts: readonly Attempt[]
+}
+
 function cluster(
   at: number,
   runs: readonly HistoryRun[],
-  details: ReadonlyMap<Sequence, readonly Attempt[]>,
+  details: readonly Detail[],
 ): HistoryRow[] {
   const groups: HistoryRun[][] = []
   let last = Number.NEGATIVE_INFINITY
@@ -83,18 +87,13 @@ function cluster(
     groups.at(-1)!.push(run)
     last = run.from + run.count - 1
   }
+  let next = 0
   return groups.map((group) => {
-    const first = group[0]!.from
     const end = group.at(-1)!
-    const attempts = [...details].filter(([sequence]) => sequence >= first && sequence < end.from + end.count)
-    return {
-      first,
-      last: end.from + end.count - 1,
-      at,
-      runs: group,
-      ...(attempts.length === 0
-        ? {}
-        : { attempts: attempts.map(([sequence, list]) => ({ sequence, attempts: list })) }),
-    }
+    const lastOfGroup = end.from + end.count - 1
+    const from = next
+    while (next < details.length && details[next]!.sequence <= lastOfGroup) next += 1
+    const attempts = details.slice(from, next)
+    return { first: group[0]!.from, last: lastOfGroup, at, runs: group, ...(attempts.length === 0 ? {} : { attempts }) }
   })
 }

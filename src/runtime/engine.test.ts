@@ -1,86 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { Event, type EventInput } from '../core/event.ts'
-import type { SubscriptionPolicy } from '../core/plan.ts'
-import { defaultRetry } from '../core/retry.ts'
-import type { Outcome } from '../core/outcome.ts'
-import { nodePlatform } from '../plugin/platform.ts'
-import type { Delivery } from '../plugin/sink.ts'
-import type { Store } from '../plugin/store.ts'
+import { Event } from '../core/event.ts'
 import { memory } from '../stores/memory.ts'
-import { Engine } from './engine.ts'
-import type { EngineSetup } from './opened.ts'
+import { nodePlatform } from '../plugin/platform.ts'
+import { type Answer, engineWith as engineOn, event, events, policy, until } from './engine-fixture.ts'
 
-const log = { debug() {}, info() {}, warn() {}, error() {} }
-
-function policy(name: string, change: Partial<SubscriptionPolicy> = {}): SubscriptionPolicy {
-  return {
-    name,
-    from: undefined,
-    match: ['*'],
-    ordering: 'none',
-    onFailure: 'block',
-    concurrency: 4,
-    timeoutMs: 1000,
-    retry: { ...defaultRetry, attempts: 3, delaysMs: [5], jitter: 0 },
-    throwAttempts: 10,
-    start: { kind: 'now' },
-    window: 64,
-    maxOpen: 1000,
-    dead: { keepMs: undefined, redrive: undefined },
-    ...change,
-  }
-}
-
-type Answer = (delivery: Delivery) => Outcome | undefined | Promise<Outcome | undefined>
-
-async function engineWith(subscriptions: readonly { policy: SubscriptionPolicy; answer?: Answer }[], store?: Store) {
-  const received = new Map<string, Delivery[]>()
-  const opened = store ?? (await memory().declaration.open({}, { directory: '.', platform: nodePlatform }))
-  const setup: EngineSetup = {
-    platform: nodePlatform,
-    log,
-    limits: undefined as never,
-    retention: { whenPinned: 'keep' },
-    dedupMs: 1e9,
-    historyMs: 1e9,
-    openStore: async () => opened,
-    sources: [],
-    subscriptions: subscriptions.map(({ policy: p, answer }) => {
-      received.set(p.name, [])
-      return {
-        policy: p,
-        sinkName: 'test',
-        batch: 1,
-        runsUserCode: false,
-        createSink: () => ({
-          async deliver(deliveries: readonly Delivery[]) {
-            received.get(p.name)!.push(...deliveries)
-            const outcomes = []
-            for (const delivery of deliveries) outcomes.push((await answer?.(delivery)) ?? { outcome: 'ack' as const })
-            return outcomes
-          },
-        }),
-        createStages: async () => [],
-      }
-    }),
-    createHandler: async () => () => Promise.reject(new Error('none')),
-  }
-  const engine = new Engine(setup)
-  await engine.start()
-  return { engine, received, store: opened }
-}
-
-const event = (i: number, more: Partial<EventInput> = {}): EventInput => ({ source: 'shop', id: `e${i}`, type: 'order.placed', data: { i }, ...more })
-const events = (count: number, more?: Partial<EventInput>) => Array.from({ length: count }, (_, i) => event(i, more))
-
-async function until(check: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
-    if (await check()) return
-    await new Promise((resolve) => setImmediate(resolve))
-    await new Promise((resolve) => setTimeout(resolve, 1))
-  }
-  throw new Error('condition never came true')
-}
+const openMemory = () => memory().declaration.open({}, { directory: '.', platform: nodePlatform })
+const engineWith = async (subscriptions: readonly { policy: ReturnType<typeof policy>; answer?: Answer }[]) => engineOn(subscriptions, await openMemory())
 
 describe('engine', () => {
   test('every published event is delivered once to each matching subscription, and the books balance', async () => { // S0-16 S0-22 S3-12 G14

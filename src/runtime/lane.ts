@@ -247,7 +247,7 @@ export class Lane implements OwnedLedger {
     if (end.derived.length > 0) this.around.settler().derive(end.derived)
     const isLast = this.setup.sink === undefined && stage === this.setup.stages.at(-1)
     if (isLast) return true
-    this.#putRow(flight, this.around.platform.clock.now())
+    this.#putRow(flight, this.around.platform.clock.now(), false)
     await this.around.settler().flush()
     return true
   }
@@ -309,7 +309,7 @@ export class Lane implements OwnedLedger {
         return
       case 'wait':
         this.ledger.countAttempts(1, 1)
-        this.#putRow(flight, decision.dueAt)
+        this.#putRow(flight, decision.dueAt, true)
         this.#leaveMemory(flight)
         this.due.expect(decision.dueAt)
         return
@@ -377,12 +377,12 @@ export class Lane implements OwnedLedger {
     this.around.settler().touch(this)
   }
 
-  /** The delivery waits in a row; what is behind it in its key waits too. */
-  #putRow(flight: Flight, dueAt: number): void {
+  /** The delivery is remembered in a row; while it waits there, what is behind it in its key waits too. */
+  #putRow(flight: Flight, dueAt: number, waits: boolean): void {
     this.ledger.putRow(flight.toRow(dueAt), flight.from)
     this.#leaveHeld(flight)
     flight.from = 'row'
-    if (flight.key !== undefined && dueAt > this.around.platform.clock.now()) this.#holdQueue(flight.key, flight.sequence)
+    if (waits && flight.key !== undefined) this.#holdQueue(flight.key, flight.sequence)
     this.due.track(flight)
     this.around.settler().touch(this)
   }
