@@ -40,7 +40,14 @@ describe('the source generate', () => {
   })
 
   it('ends after count events, restarts included, with the same ids in every run', async () => {
-    const options: Parameters<typeof generate>[0] = { every: '1s', count: 5, ids: 'sequence', type: 'tick', subject: 's', data: [1] }
+    const options: Parameters<typeof generate>[0] = {
+      every: '1s',
+      count: 5,
+      ids: 'sequence',
+      type: 'tick',
+      subject: 's',
+      data: [1],
+    }
     const first = start(options)
     const seen: string[] = []
     let cursor: string | undefined

@@ -47,7 +47,7 @@ export interface ContentOptions {
  * Reads the whole file once: its hash, and whether every line is good, so that a malformed file stores nothing at all.
  * Opened without following links and without waiting, and compared with what was seen before (SEC-68).
  */
-export async function inspect(candidate: Candidate, options: ContentOptions): Promise<Inspected> {
+export async function inspect(candidate: Candidate, options: ContentOptions, signal: AbortSignal): Promise<Inspected> {
   const handle = await openSame(candidate)
   if (handle === undefined) return { kind: 'changed' }
   try {
@@ -59,6 +59,8 @@ export async function inspect(candidate: Candidate, options: ContentOptions): Pr
     if (reading.kind === 'json' && candidate.size > limit) return malformed(`it is larger than ${limit} bytes`)
     const kept: Buffer[] = []
     for await (const chunk of chunksOf(handle, 0)) {
+      // A stop does not wait for a huge file: it is looked at again after the start.
+      if (signal.aborted) return { kind: 'changed' }
       digest.update(chunk)
       if (candidate.size <= limit) kept.push(chunk)
       if (reading.kind !== 'lines') continue

@@ -115,7 +115,7 @@ export function createFileReader(
 
   const open = async (file: Candidate): Promise<Contents | undefined> => {
     if (handled.get(file.name)?.fingerprint === file.fingerprint || (await folder.isMarked(file))) return undefined
-    const inspected = await inspect(file, options)
+    const inspected = await inspect(file, options, context.signal)
     // Changed: it shows up again once it has come to rest.
     if (inspected.kind === 'changed') return undefined
     if (inspected.kind === 'malformed') {
