@@ -37,9 +37,14 @@ export async function openPipeline(config: PipelineConfig, options: PipelineOpti
 /** As `openPipeline`, but starts nothing: call `start()`, or `open()` to look without delivering. */
 export function createPipeline(config: PipelineConfig, options: PipelineOptions = {}): Pipeline {
   const catalogue = options.catalogue ?? createCatalogue([])
-  const checked = checkPipeline(config, catalogue, { directory: options.directory ?? '.', platform: options.platform ?? nodePlatform })
+  const checked = checkPipeline(config, catalogue, {
+    directory: options.directory ?? '.',
+    platform: options.platform ?? nodePlatform,
+  })
   if (!checked.ok) {
-    throw new AppError('config-invalid', `the pipeline was not made: ${checked.issues.map(formatIssue).join('; ')}`, { facts: { issues: checked.issues } })
+    throw new AppError('config-invalid', `the pipeline was not made: ${checked.issues.map(formatIssue).join('; ')}`, {
+      facts: { issues: checked.issues },
+    })
   }
   return pipelineFromPlan(checked.plan, options)
 }
@@ -49,7 +54,10 @@ export function pipelineFromPlan(plan: PipelinePlan, options: Omit<PipelineOptio
   return new Engine(setupOf(plan, options))
 }
 
-function setupOf(plan: PipelinePlan, { log = stderrLog, platform = nodePlatform, directory = '.' }: PipelineOptions): EngineSetup {
+function setupOf(
+  plan: PipelinePlan,
+  { log = stderrLog, platform = nodePlatform, directory = '.' }: PipelineOptions,
+): EngineSetup {
   const context = { directory, platform }
   return {
     platform,
@@ -72,6 +80,10 @@ function setupOf(plan: PipelinePlan, { log = stderrLog, platform = nodePlatform,
       createSink: () => sink?.declaration.create(sink.options, context),
       createStages: () => Promise.all(stages.map(async ({ name, create }) => ({ name, stage: await create() }))),
     })),
+    keepAlive: () => {
+      const timer = setInterval(() => undefined, 2 ** 30)
+      return () => clearInterval(timer)
+    },
     createHandler: async (pipeline) => {
       const { createHandler } = await import('./server/index.ts')
       return createHandler(pipeline, { limits: plan.limits })

@@ -10,19 +10,45 @@ describe('decide', () => {
   test('ack advances, discard and reject end with a reason', () => {
     expect(decide(policy, { outcome: 'ack' }, facts, random)).toEqual({ kind: 'advance' })
     expect(decide(policy, { outcome: 'discard' }, facts, random)).toEqual({ kind: 'discard', reason: 'discarded' })
-    expect(decide(policy, { outcome: 'discard', reason: 'test order' }, facts, random)).toMatchObject({ reason: 'test order' })
-    expect(decide(policy, { outcome: 'reject' }, facts, random)).toEqual({ kind: 'die', reason: 'rejected', disable: false })
-    expect(decide(policy, { outcome: 'reject', reason: 'gone', disable: true }, facts, random)).toEqual({ kind: 'die', reason: 'gone', disable: true })
+    expect(decide(policy, { outcome: 'discard', reason: 'test order' }, facts, random)).toMatchObject({
+      reason: 'test order',
+    })
+    expect(decide(policy, { outcome: 'reject' }, facts, random)).toEqual({
+      kind: 'die',
+      reason: 'rejected',
+      disable: false,
+    })
+    expect(decide(policy, { outcome: 'reject', reason: 'gone', disable: true }, facts, random)).toEqual({
+      kind: 'die',
+      reason: 'gone',
+      disable: true,
+    })
   })
 
-  test('retry waits by the policy and gives up after the last attempt', () => { // S0-76 G19
+  test('retry waits by the policy and gives up after the last attempt', () => {
+    // S0-76 G19
     expect(decide(policy, { outcome: 'retry' }, facts, random)).toEqual({ kind: 'wait', dueAt: 1100 })
-    expect(decide(policy, { outcome: 'retry' }, { ...facts, attempt: 3 }, random)).toEqual({ kind: 'die', reason: 'gave up after 3 attempts', disable: false })
-    expect(decide({ ...policy, retry: { ...policy.retry, attempts: 1 } }, { outcome: 'retry', reason: 'down' }, facts, random)).toMatchObject({ reason: 'gave up after 1 attempt: down' })
+    expect(decide(policy, { outcome: 'retry' }, { ...facts, attempt: 3 }, random)).toEqual({
+      kind: 'die',
+      reason: 'gave up after 3 attempts',
+      disable: false,
+    })
+    expect(
+      decide(
+        { ...policy, retry: { ...policy.retry, attempts: 1 } },
+        { outcome: 'retry', reason: 'down' },
+        facts,
+        random,
+      ),
+    ).toMatchObject({ reason: 'gave up after 1 attempt: down' })
   })
 
   test('a throw has its own limit', () => {
-    expect(decide(policy, { outcome: 'retry', reason: 'boom' }, { ...facts, hasThrown: true }, random)).toMatchObject({ kind: 'die' })
-    expect(decide({ ...policy, throwAttempts: 10 }, { outcome: 'retry' }, { ...facts, hasThrown: true }, random)).toMatchObject({ kind: 'wait' })
+    expect(decide(policy, { outcome: 'retry', reason: 'boom' }, { ...facts, hasThrown: true }, random)).toMatchObject({
+      kind: 'die',
+    })
+    expect(
+      decide({ ...policy, throwAttempts: 10 }, { outcome: 'retry' }, { ...facts, hasThrown: true }, random),
+    ).toMatchObject({ kind: 'wait' })
   })
 })

@@ -33,7 +33,11 @@ export function decide(
       const delayMs = nextDelayMs({ ...policy.retry, attempts: limit }, facts.attempt, random, outcome.delayMs)
       if (delayMs === undefined) {
         const why = outcome.reason === undefined ? '' : `: ${outcome.reason}`
-        return { kind: 'die', reason: `gave up after ${facts.attempt} attempt${facts.attempt === 1 ? '' : 's'}${why}`, disable: false }
+        return {
+          kind: 'die',
+          reason: `gave up after ${facts.attempt} attempt${facts.attempt === 1 ? '' : 's'}${why}`,
+          disable: false,
+        }
       }
       return { kind: 'wait', dueAt: facts.nowMs + delayMs }
     }

@@ -69,9 +69,10 @@ const known = new Set<string>(fieldNames)
 
 /**
  * Turns what a producer gave into what is stored, or says everything that is wrong with it. Data and meta are
- * serialised here, once. Fields that do not exist are refused, so that nothing is lost in silence.
+ * serialised here, once; `dataText` is the data as the producer wrote it, where the input was JSON text.
+ * Fields that do not exist are refused, so that nothing is lost in silence.
  */
-export function checkEvent(input: unknown, limits: EventLimits = {}): CheckedEvent {
+export function checkEvent(input: unknown, limits: EventLimits = {}, dataText?: string): CheckedEvent {
   if (!isFields(input)) {
     return { ok: false, issues: [{ code: 'event-invalid', message: 'an event is an object with source, id and type' }] }
   }
@@ -83,7 +84,7 @@ export function checkEvent(input: unknown, limits: EventLimits = {}): CheckedEve
       break
     }
   }
-  const data = readData(given.data, given.datacontenttype, issues)
+  const data = dataText ?? readData(given.data, given.datacontenttype, issues)
   return checkGiven(given, data, issues, limits)
 }
 

@@ -8,11 +8,20 @@ describe('history rows', () => {
   })
 
   test('neighbours that settled alike are one run; reasons and attempt counts split them', () => {
-    const rows = historyRows(9, [1, 2, 3, 7], [
-      { sequence: 4, state: 'delivered', attemptCount: 1 },
-      { sequence: 5, state: 'discarded', reason: 'test', attemptCount: 1 },
-      { sequence: 6, state: 'delivered', attemptCount: 3, attempts: [{ at: 1, durationMs: 2, step: 'sink', outcome: 'retry' }] },
-    ])
+    const rows = historyRows(
+      9,
+      [1, 2, 3, 7],
+      [
+        { sequence: 4, state: 'delivered', attemptCount: 1 },
+        { sequence: 5, state: 'discarded', reason: 'test', attemptCount: 1 },
+        {
+          sequence: 6,
+          state: 'delivered',
+          attemptCount: 3,
+          attempts: [{ at: 1, durationMs: 2, step: 'sink', outcome: 'retry' }],
+        },
+      ],
+    )
     expect(rows).toEqual([
       {
         first: 1,
@@ -30,20 +39,39 @@ describe('history rows', () => {
   })
 
   test('runs far apart go to rows of their own', () => {
-    const rows = historyRows(1, [1, 100_000], [{ sequence: 50_000, state: 'dead', reason: 'x', attemptCount: 1, attempts: [] }])
-    expect(rows.map(({ first, last }) => [first, last])).toEqual([[1, 1], [50_000, 50_000], [100_000, 100_000]])
+    const rows = historyRows(
+      1,
+      [1, 100_000],
+      [{ sequence: 50_000, state: 'dead', reason: 'x', attemptCount: 1, attempts: [] }],
+    )
+    expect(rows.map(({ first, last }) => [first, last])).toEqual([
+      [1, 1],
+      [50_000, 50_000],
+      [100_000, 100_000],
+    ])
   })
 
   test('every settled sequence is in exactly one run, in order', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 20_000 }), { maxLength: 60 }), fc.nat(60), (sequences, cut) => {
-        const once = sequences.slice(0, cut)
-        const rest = sequences.slice(cut)
-        const rows = historyRows(1, once, rest.map((sequence) => ({ sequence, state: 'expired' as const, attemptCount: 1 })))
-        const seen = rows.flatMap(({ runs }) => runs.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i)))
-        expect(seen).toEqual([...sequences].sort((a, b) => a - b))
-        for (const { first, last, runs } of rows) expect([runs[0]!.from, runs.at(-1)!.from + runs.at(-1)!.count - 1]).toEqual([first, last])
-      }),
+      fc.property(
+        fc.uniqueArray(fc.integer({ min: 1, max: 20_000 }), { maxLength: 60 }),
+        fc.nat(60),
+        (sequences, cut) => {
+          const once = sequences.slice(0, cut)
+          const rest = sequences.slice(cut)
+          const rows = historyRows(
+            1,
+            once,
+            rest.map((sequence) => ({ sequence, state: 'expired' as const, attemptCount: 1 })),
+          )
+          const seen = rows.flatMap(({ runs }) =>
+            runs.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i)),
+          )
+          expect(seen).toEqual([...sequences].sort((a, b) => a - b))
+          for (const { first, last, runs } of rows)
+            expect([runs[0]!.from, runs.at(-1)!.from + runs.at(-1)!.count - 1]).toEqual([first, last])
+        },
+      ),
     )
   })
 })

@@ -34,7 +34,9 @@ export function historyRows(
   if (runs.length === 0) return []
   const merged = merge(runs.sort((a, b) => a.from - b.from))
   const details = settlements
-    .flatMap(({ sequence, attempts }) => (attempts === undefined || attempts.length === 0 ? [] : [{ sequence, attempts }]))
+    .flatMap(({ sequence, attempts }) =>
+      attempts === undefined || attempts.length === 0 ? [] : [{ sequence, attempts }],
+    )
     .sort((a, b) => a.sequence - b.sequence)
   return cluster(at, merged, details)
 }
@@ -75,11 +77,7 @@ interface Detail {
   readonly attempts: readonly Attempt[]
 }
 
-function cluster(
-  at: number,
-  runs: readonly HistoryRun[],
-  details: readonly Detail[],
-): HistoryRow[] {
+function cluster(at: number, runs: readonly HistoryRun[], details: readonly Detail[]): HistoryRow[] {
   const groups: HistoryRun[][] = []
   let last = Number.NEGATIVE_INFINITY
   for (const run of runs) {

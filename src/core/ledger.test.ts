@@ -3,14 +3,31 @@ import { describe, expect, test } from 'vitest'
 import { Ledger } from './ledger.ts'
 import { type DeadRow, type DeliveryRow, noCounters } from './ledger-state.ts'
 
-const empty = { start: 0, examined: 0, follows: false, pending: [], counters: noCounters, state: 'running', openRows: 0, deadRows: 0 } as const
+const empty = {
+  start: 0,
+  examined: 0,
+  follows: false,
+  pending: [],
+  counters: noCounters,
+  state: 'running',
+  openRows: 0,
+  deadRows: 0,
+} as const
 
 function row(sequence: number, key?: string): DeliveryRow {
   return { sequence, state: 'waiting', dueAt: 1, key, done: [], attempt: 1, deaths: 0, attempts: [] }
 }
 
 function dead(sequence: number): DeadRow {
-  return { sequence, event: { sequence, appendedAt: 0, source: 's', id: String(sequence), type: 't' }, reason: 'bad', diedAt: 1, attemptCount: 3, attempts: [], done: [] }
+  return {
+    sequence,
+    event: { sequence, appendedAt: 0, source: 's', id: String(sequence), type: 't' },
+    reason: 'bad',
+    diedAt: 1,
+    attemptCount: 3,
+    attempts: [],
+    done: [],
+  }
 }
 
 /** What the books say must add up whatever happened. */
@@ -22,7 +39,8 @@ function checkBooks(ledger: Ledger, examined: number): void {
 }
 
 describe('ledger', () => {
-  test('a delivery moves from pending to delivered and the history says so', () => { // G14
+  test('a delivery moves from pending to delivered and the history says so', () => {
+    // G14
     const ledger = new Ledger(empty)
     for (const sequence of [1, 2, 4]) ledger.match(sequence)
     expect(ledger.floor(4)).toBe(0)
@@ -51,7 +69,11 @@ describe('ledger', () => {
     expect(ledger.take(1)).toMatchObject({ put: [{ sequence: 1 }], remove: [], ledger: { pending: [] } })
     ledger.putRow(row(1), 'row')
     ledger.settle(1, 'delivered', 'row', { attemptCount: 2 })
-    expect(ledger.take(2)).toMatchObject({ put: [], remove: [1], history: [{ runs: [{ state: 'delivered', attempts: 2 }] }] })
+    expect(ledger.take(2)).toMatchObject({
+      put: [],
+      remove: [1],
+      history: [{ runs: [{ state: 'delivered', attempts: 2 }] }],
+    })
     expect(ledger.open).toBe(0)
     checkBooks(ledger, 3)
   })
@@ -64,7 +86,8 @@ describe('ledger', () => {
     expect(ledger.take(1)).toMatchObject({ put: [], remove: [1] })
   })
 
-  test('a dead letter can be redriven and discarded', () => { // G20
+  test('a dead letter can be redriven and discarded', () => {
+    // G20
     const ledger = new Ledger(empty)
     ledger.match(1)
     ledger.bury(dead(1), 'pending')
@@ -101,8 +124,12 @@ describe('ledger', () => {
     expect(ledger.take(1)!.ledger).toMatchObject({ state: 'paused', reason: 'by hand' })
   })
 
-  test('whatever order deliveries move in, the books balance and the floor never passes an open one', () => { // G14 G17
-    const step = fc.record({ kind: fc.constantFrom('match', 'deliver', 'row', 'settle', 'die', 'redrive', 'drop', 'hold', 'unhold', 'take'), pick: fc.nat(50) })
+  test('whatever order deliveries move in, the books balance and the floor never passes an open one', () => {
+    // G14 G17
+    const step = fc.record({
+      kind: fc.constantFrom('match', 'deliver', 'row', 'settle', 'die', 'redrive', 'drop', 'hold', 'unhold', 'take'),
+      pick: fc.nat(50),
+    })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
         const ledger = new Ledger(empty)
@@ -120,7 +147,16 @@ describe('ledger', () => {
             place.set(examined, 'pending')
           } else if (kind === 'take') ledger.take(1)
           else {
-            const from = { deliver: 'pending', row: 'pending', settle: 'row', die: 'row', redrive: 'dead', drop: 'dead', hold: 'pending', unhold: 'held' }[kind]!
+            const from = {
+              deliver: 'pending',
+              row: 'pending',
+              settle: 'row',
+              die: 'row',
+              redrive: 'dead',
+              drop: 'dead',
+              hold: 'pending',
+              unhold: 'held',
+            }[kind]!
             const sequence = some(from, pick)
             if (sequence === undefined) continue
             if (kind === 'deliver') ledger.deliverPending(sequence)
@@ -131,13 +167,20 @@ describe('ledger', () => {
             if (kind === 'drop') ledger.settle(sequence, 'discarded', 'dead', { attemptCount: 2 })
             if (kind === 'hold') ledger.hold('k', [sequence], [sequence])
             if (kind === 'unhold') ledger.settle(sequence, 'delivered', 'held', { attemptCount: 1 })
-            const to = { row: 'row', die: 'dead', redrive: 'row', hold: 'held' }[kind]
+            const to = new Map([
+              ['row', 'row'],
+              ['die', 'dead'],
+              ['redrive', 'row'],
+              ['hold', 'held'],
+            ]).get(kind)
             if (to === undefined) place.delete(sequence)
             else place.set(sequence, to as 'row')
           }
           checkBooks(ledger, examined)
           const open = [...place].filter(([, where]) => where !== 'dead').map(([sequence]) => sequence)
-          const lowestRow = Math.min(...[...place].filter(([, where]) => where === 'row' || where === 'held').map(([s]) => s))
+          const lowestRow = Math.min(
+            ...[...place].filter(([, where]) => where === 'row' || where === 'held').map(([s]) => s),
+          )
           floor = ledger.floor(examined, Number.isFinite(lowestRow) ? lowestRow : undefined)
           for (const sequence of open) expect(floor).toBeLessThan(sequence)
           if (open.length === 0) expect(floor).toBe(examined)

@@ -1,4 +1,5 @@
 import type { Sequence } from './event.ts'
+import { historyRows, type Settlement } from './history-rows.ts'
 import {
   type Counters,
   type DeadRow,
@@ -10,7 +11,6 @@ import {
   noCounters,
   type StoredLedgerState,
 } from './ledger-state.ts'
-import { historyRows, type Settlement } from './history-rows.ts'
 import type { Attempt, SettledState } from './outcome.ts'
 
 /** What changed since it was last taken: the body of a store's `LedgerChange`. */

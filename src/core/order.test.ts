@@ -5,7 +5,8 @@ import { KeyOrder } from './order.ts'
 const item = (sequence: number) => ({ sequence })
 
 describe('key order', () => {
-  test('one delivery of a key runs; the others queue and follow in order', () => { // G8
+  test('one delivery of a key runs; the others queue and follow in order', () => {
+    // G8
     const order = new KeyOrder<{ sequence: number }>()
     expect(order.arrive('a', item(1))).toBe('run')
     expect(order.arrive('a', item(2))).toBe('queue')
@@ -46,52 +47,57 @@ describe('key order', () => {
     expect(order.runnableHeld()).toEqual(['b'])
   })
 
-  test('whatever fails when, a key is delivered in order and never twice at once', () => { // G8 G16
+  test('whatever fails when, a key is delivered in order and never twice at once', () => {
+    // G8 G16
     fc.assert(
-      fc.property(fc.array(fc.record({ key: fc.constantFrom('a', 'b'), fails: fc.boolean() }), { maxLength: 40 }), fc.infiniteStream(fc.nat(3)), (events, choices) => {
-        const order = new KeyOrder<{ sequence: number }>()
-        const keyOf = (sequence: number): string => events[sequence]!.key
-        const running = new Set<number>()
-        const blocked: number[] = []
-        const done: Record<string, number[]> = { a: [], b: [] }
-        const failed = new Set<number>()
-        const begin = (sequence: number): void => {
-          expect([...running].some((other) => keyOf(other) === keyOf(sequence))).toBe(false)
-          running.add(sequence)
-        }
-        const settle = (sequence: number): void => {
-          running.delete(sequence)
-          const key = keyOf(sequence)
-          if (events[sequence]!.fails && !failed.has(sequence)) {
-            failed.add(sequence)
-            order.block(key, sequence)
-            if (order.held(key).includes(sequence)) order.leaveHeld(key, sequence)
-            blocked.push(sequence)
-            return
+      fc.property(
+        fc.array(fc.record({ key: fc.constantFrom('a', 'b'), fails: fc.boolean() }), { maxLength: 40 }),
+        fc.infiniteStream(fc.nat(3)),
+        (events, choices) => {
+          const order = new KeyOrder<{ sequence: number }>()
+          const keyOf = (sequence: number): string => events[sequence]!.key
+          const running = new Set<number>()
+          const blocked: number[] = []
+          const done: Record<string, number[]> = { a: [], b: [] }
+          const failed = new Set<number>()
+          const begin = (sequence: number): void => {
+            expect([...running].some((other) => keyOf(other) === keyOf(sequence))).toBe(false)
+            running.add(sequence)
           }
-          done[key]!.push(sequence)
-          if (order.held(key).includes(sequence)) order.leaveHeld(key, sequence)
-          const next = order.release(key)
-          if (next?.kind === 'run') begin(next.item.sequence)
-          if (next?.kind === 'load') begin(next.sequences[0]!)
-        }
-        const step = (): void => {
-          const choice = choices.next().value!
-          if (choice === 0 && blocked.length > 0) begin(blocked.shift()!)
-          else if (running.size > 0) settle([...running][0]!)
-        }
-        events.forEach(({ key }, sequence) => {
-          if (order.arrive(key, item(sequence)) === 'run') begin(sequence)
-          step()
-        })
-        while (running.size > 0 || blocked.length > 0) {
-          if (running.size === 0) begin(blocked.shift()!)
-          step()
-        }
-        for (const key of ['a', 'b']) {
-          expect(done[key]).toEqual(events.flatMap((event, sequence) => (event.key === key ? [sequence] : [])))
-        }
-      }),
+          const settle = (sequence: number): void => {
+            running.delete(sequence)
+            const key = keyOf(sequence)
+            if (events[sequence]!.fails && !failed.has(sequence)) {
+              failed.add(sequence)
+              order.block(key, sequence)
+              if (order.held(key).includes(sequence)) order.leaveHeld(key, sequence)
+              blocked.push(sequence)
+              return
+            }
+            done[key]!.push(sequence)
+            if (order.held(key).includes(sequence)) order.leaveHeld(key, sequence)
+            const next = order.release(key)
+            if (next?.kind === 'run') begin(next.item.sequence)
+            if (next?.kind === 'load') begin(next.sequences[0]!)
+          }
+          const step = (): void => {
+            const choice = choices.next().value!
+            if (choice === 0 && blocked.length > 0) begin(blocked.shift()!)
+            else if (running.size > 0) settle([...running][0]!)
+          }
+          events.forEach(({ key }, sequence) => {
+            if (order.arrive(key, item(sequence)) === 'run') begin(sequence)
+            step()
+          })
+          while (running.size > 0 || blocked.length > 0) {
+            if (running.size === 0) begin(blocked.shift()!)
+            step()
+          }
+          for (const key of ['a', 'b']) {
+            expect(done[key]).toEqual(events.flatMap((event, sequence) => (event.key === key ? [sequence] : [])))
+          }
+        },
+      ),
     )
   })
 })

@@ -4,7 +4,10 @@ import type { Sequence } from './event.ts'
 export type Admission = 'run' | 'queue' | 'hold'
 
 /** What follows when the delivery at the head of a key is settled. */
-export type Next<Item> = { readonly kind: 'run'; readonly item: Item } | { readonly kind: 'load'; readonly sequences: readonly Sequence[] } | undefined
+export type Next<Item> =
+  | { readonly kind: 'run'; readonly item: Item }
+  | { readonly kind: 'load'; readonly sequences: readonly Sequence[] }
+  | undefined
 
 interface KeyState<Item> {
   /** Its head, while that one is remembered in a row, or dead and the key is parked behind it. */
@@ -88,7 +91,9 @@ export class KeyOrder<Item extends { readonly sequence: Sequence }> {
 
   /** Keys that have held sequences and nothing in front of them: their first may run. */
   runnableHeld(): readonly string[] {
-    return [...this.#keys].filter(([, state]) => state.blockedBy === undefined && state.held.length > 0).map(([key]) => key)
+    return [...this.#keys]
+      .filter(([, state]) => state.blockedBy === undefined && state.held.length > 0)
+      .map(([key]) => key)
   }
 
   /** The delivery that the key waits for. */

@@ -67,7 +67,16 @@ export interface ExplainedDelivery {
 export interface Explanation {
   readonly sequence: Sequence
   /** Absent when retention has removed it. */
-  readonly event?: { readonly source: string; readonly id: string; readonly type: string; readonly subject?: string | undefined; readonly time: string; readonly recordedtime: string } | undefined
+  readonly event?:
+    | {
+        readonly source: string
+        readonly id: string
+        readonly type: string
+        readonly subject?: string | undefined
+        readonly time: string
+        readonly recordedtime: string
+      }
+    | undefined
   readonly deliveries: readonly ExplainedDelivery[]
 }
 
@@ -75,7 +84,12 @@ export interface AuditReport {
   readonly ok: boolean
   readonly head: Sequence
   readonly events: number
-  readonly subscriptions: readonly { readonly name: string; readonly ok: boolean; readonly books: Readonly<Record<string, number>>; readonly problems: readonly string[] }[]
+  readonly subscriptions: readonly {
+    readonly name: string
+    readonly ok: boolean
+    readonly books: Readonly<Record<string, number>>
+    readonly problems: readonly string[]
+  }[]
   readonly problems: readonly string[]
 }
 
@@ -83,8 +97,26 @@ export interface PipelineStats {
   readonly head: Sequence
   readonly durability: Durability
   readonly uptimeSeconds: number
-  readonly published: { readonly stored: number; readonly duplicate: number; readonly conflict: number; readonly refused: number }
-  readonly sources: Readonly<Record<string, { readonly stored: number; readonly duplicate: number; readonly conflict: number; readonly refused: number; readonly restarts: number; readonly state: string; readonly error?: string | undefined }>>
+  readonly published: {
+    readonly stored: number
+    readonly duplicate: number
+    readonly conflict: number
+    readonly refused: number
+  }
+  readonly sources: Readonly<
+    Record<
+      string,
+      {
+        readonly stored: number
+        readonly duplicate: number
+        readonly conflict: number
+        readonly refused: number
+        readonly restarts: number
+        readonly state: string
+        readonly error?: string | undefined
+      }
+    >
+  >
   readonly subscriptions: Readonly<Record<string, SubscriptionStatus>>
   /** A table for people. */
   toString(): string
@@ -94,7 +126,9 @@ export interface Health {
   /** Store writable, not draining, loops alive, deliveries progressing. */
   readonly ready: boolean
   readonly problems: readonly string[]
-  readonly loops: Readonly<Record<string, { readonly restarts: number; readonly lastError?: string | undefined; readonly alive: boolean }>>
+  readonly loops: Readonly<
+    Record<string, { readonly restarts: number; readonly lastError?: string | undefined; readonly alive: boolean }>
+  >
 }
 
 /** What server, CLI and library do with a pipeline. Methods that name a subscription throw `subscription-unknown`. */

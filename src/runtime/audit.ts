@@ -20,7 +20,13 @@ export async function auditStore(store: Store): Promise<AuditReport> {
     if (record.subscription !== frontierLedger) subscriptions.push(await auditLedger(store, record, frontier))
   }
   subscriptions.sort((a, b) => (a.name < b.name ? -1 : 1))
-  return { ok: problems.length === 0 && subscriptions.every(({ ok }) => ok), head: store.head(), events, subscriptions, problems }
+  return {
+    ok: problems.length === 0 && subscriptions.every(({ ok }) => ok),
+    head: store.head(),
+    events,
+    subscriptions,
+    problems,
+  }
 }
 
 async function countLog(store: Store, problems: string[]): Promise<number> {
@@ -32,7 +38,10 @@ async function countLog(store: Store, problems: string[]): Promise<number> {
       const page = await store.read(after, pageSize)
       if (page.length === 0) break
       for (const { sequence } of page) {
-        if (sequence !== expected) problems.push(`the log has no event ${sequence - expected === 1 ? expected : `${expected} to ${sequence - 1}`}`)
+        if (sequence !== expected)
+          problems.push(
+            `the log has no event ${sequence - expected === 1 ? expected : `${expected} to ${sequence - 1}`}`,
+          )
         expected = sequence + 1
         events += 1
       }
@@ -45,7 +54,11 @@ async function countLog(store: Store, problems: string[]): Promise<number> {
   return events
 }
 
-async function auditLedger(store: Store, record: LedgerRecord, frontier: number): Promise<AuditReport['subscriptions'][number]> {
+async function auditLedger(
+  store: Store,
+  record: LedgerRecord,
+  frontier: number,
+): Promise<AuditReport['subscriptions'][number]> {
   const examined = record.follows ? Math.max(record.examined, frontier) : record.examined
   const { counters } = record
   const open = record.openRows + record.pending.length
@@ -73,10 +86,12 @@ async function auditLedger(store: Store, record: LedgerRecord, frontier: number)
 
 async function compareHistory(store: Store, { subscription, counters }: LedgerRecord): Promise<string[]> {
   const counted = new Map<SettledState, number>()
-  for (const [state, count] of Object.entries(await store.historyBase(subscription))) counted.set(state as SettledState, count)
+  for (const [state, count] of Object.entries(await store.historyBase(subscription)))
+    counted.set(state as SettledState, count)
   for (let after: string | undefined; ; ) {
     const page = await store.history(subscription, { after, limit: pageSize })
-    for (const { runs } of page.rows) for (const { state, count } of runs) counted.set(state, (counted.get(state) ?? 0) + count)
+    for (const { runs } of page.rows)
+      for (const { state, count } of runs) counted.set(state, (counted.get(state) ?? 0) + count)
     after = page.next
     if (after === undefined) break
   }

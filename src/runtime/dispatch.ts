@@ -68,7 +68,10 @@ export class Dispatch {
   /** True when every running lane has examined everything. */
   get isCaughtUp(): boolean {
     const head = this.#store.head()
-    return [...this.#groups].every((group) => group.lanes.size === 0 || group.position >= head) && this.#front.position >= head
+    return (
+      [...this.#groups].every((group) => group.lanes.size === 0 || group.position >= head) &&
+      this.#front.position >= head
+    )
   }
 
   /** A lane begins, or begins again, at its own position. */

@@ -104,7 +104,9 @@ export class DueRows {
       lane.pump()
     }
     run().catch((error: unknown) => {
-      lane.around.log.error(`reading a held event of ${lane.name} failed; it is tried again`, { error: messageOf(error) })
+      lane.around.log.error(`reading a held event of ${lane.name} failed; it is tried again`, {
+        error: messageOf(error),
+      })
       lane.around.platform.after(1000, () => this.loadHeld(key, sequence))
     })
   }
@@ -132,11 +134,15 @@ export class DueRows {
     if (rows.length === 0) return
     const lane = this.#lane
     const events = new Map<Sequence, Event>()
-    for (const event of await lane.around.store.readMany(rows.map(({ sequence }) => sequence))) events.set(event.sequence, event)
+    for (const event of await lane.around.store.readMany(rows.map(({ sequence }) => sequence)))
+      events.set(event.sequence, event)
     for (const row of rows) {
       const event = events.get(row.sequence)
       if (event === undefined && row.event === undefined) {
-        lane.ledger.settle(row.sequence, 'lost', 'row', { reason: 'removed by forced retention', attemptCount: row.attempt })
+        lane.ledger.settle(row.sequence, 'lost', 'row', {
+          reason: 'removed by forced retention',
+          attemptCount: row.attempt,
+        })
         lane.around.settler().touch(lane)
         if (row.key !== undefined) lane.releaseKey(row.key)
         continue
@@ -166,7 +172,9 @@ export class DueRows {
 
   #retryLater(error: unknown): void {
     const lane = this.#lane
-    lane.around.log.error(`reading the due deliveries of ${lane.name} failed; it is tried again`, { error: messageOf(error) })
+    lane.around.log.error(`reading the due deliveries of ${lane.name} failed; it is tried again`, {
+      error: messageOf(error),
+    })
     this.#nextDue = lane.around.platform.clock.now() + 1000
   }
 }

@@ -1,15 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import { Event } from '../core/event.ts'
-import { memory } from '../stores/memory.ts'
 import { nodePlatform } from '../plugin/platform.ts'
-import { type Answer, engineWith as engineOn, event, events, policy, until } from './engine-fixture.ts'
+import { memory } from '../stores/memory.ts'
+import { engineWith as engineOn, event, events, policy, type Spec, until } from './engine-fixture.test-support.ts'
 
 const openMemory = () => memory().declaration.open({}, { directory: '.', platform: nodePlatform })
-const engineWith = async (subscriptions: readonly { policy: ReturnType<typeof policy>; answer?: Answer }[]) => engineOn(subscriptions, await openMemory())
+const engineWith = async (subscriptions: readonly Spec[]) => engineOn(subscriptions, await openMemory())
 
 describe('engine', () => {
-  test('every published event is delivered once to each matching subscription, and the books balance', async () => { // S0-16 S0-22 S3-12 G14
-    const { engine, received } = await engineWith([{ policy: policy('all') }, { policy: policy('orders', { match: ['order.*'] }) }, { policy: policy('none', { match: [] }) }])
+  test('every published event is delivered once to each matching subscription, and the books balance', async () => {
+    // S0-16 S0-22 S3-12 G14
+    const { engine, received } = await engineWith([
+      { policy: policy('all') },
+      { policy: policy('orders', { match: ['order.*'] }) },
+      { policy: policy('none', { match: [] }) },
+    ])
     await engine.publish(events(500))
     await engine.publish(event(1000, { type: 'customer.updated' }))
     await engine.idle()
@@ -26,7 +31,8 @@ describe('engine', () => {
     await engine.stop()
   })
 
-  test('a duplicate is not delivered again', async () => { // S0-15 S0-10
+  test('a duplicate is not delivered again', async () => {
+    // S0-15 S0-10
     const { engine, received } = await engineWith([{ policy: policy('all') }])
     expect((await engine.publish(event(1))).status).toBe('stored')
     expect((await engine.publish(event(1))).status).toBe('duplicate')
@@ -36,9 +42,12 @@ describe('engine', () => {
     await engine.stop()
   })
 
-  test('a failing delivery is retried, then dead with its reason, and can be redriven', async () => { // S0-81 S3-15 S3-16 G20
+  test('a failing delivery is retried, then dead with its reason, and can be redriven', async () => {
+    // S0-81 S3-15 S3-16 G20
     let broken = true
-    const { engine, received } = await engineWith([{ policy: policy('all'), answer: () => (broken ? { outcome: 'retry', reason: 'down' } : undefined) }])
+    const { engine, received } = await engineWith([
+      { policy: policy('all'), answer: () => (broken ? { outcome: 'retry', reason: 'down' } : undefined) },
+    ])
     await engine.publish(event(1))
     await until(async () => (await engine.subscription('all')).counters.dead === 1)
     expect(received.get('all')!.map(({ attempt }) => attempt)).toEqual([1, 2, 3])
@@ -55,10 +64,14 @@ describe('engine', () => {
     await engine.stop()
   })
 
-  test('one failing event holds back only its own key, and the order within the key stays', async () => { // G8 G16
+  test('one failing event holds back only its own key, and the order within the key stays', async () => {
+    // G8 G16
     let failures = 2
     const { engine, received } = await engineWith([
-      { policy: policy('keyed', { ordering: 'key' }), answer: ({ event: e }) => (e.id === 'a1' && failures-- > 0 ? { outcome: 'retry' } : undefined) },
+      {
+        policy: policy('keyed', { ordering: 'key' }),
+        answer: ({ event: e }) => (e.id === 'a1' && failures-- > 0 ? { outcome: 'retry' } : undefined),
+      },
     ])
     const ids = ['a1', 'a2', 'b1', 'a3', 'b2']
     await engine.publish(ids.map((id) => event(0, { id, subject: id[0]! })))
@@ -71,10 +84,14 @@ describe('engine', () => {
     await engine.stop()
   })
 
-  test('park keeps the key waiting behind a dead event until it is redriven', async () => { // G16
+  test('park keeps the key waiting behind a dead event until it is redriven', async () => {
+    // G16
     let broken = true
     const { engine, received } = await engineWith([
-      { policy: policy('keyed', { ordering: 'key', onFailure: 'park' }), answer: ({ event: e }) => (e.id === 'a1' && broken ? { outcome: 'reject', reason: 'bad' } : undefined) },
+      {
+        policy: policy('keyed', { ordering: 'key', onFailure: 'park' }),
+        answer: ({ event: e }) => (e.id === 'a1' && broken ? { outcome: 'reject', reason: 'bad' } : undefined),
+      },
     ])
     await engine.publish(['a1', 'a2', 'a3', 'b1'].map((id) => event(0, { id, subject: id[0]! })))
     await until(async () => (await engine.subscription('keyed')).counters.delivered === 1)
@@ -88,10 +105,14 @@ describe('engine', () => {
     await engine.stop()
   })
 
-  test('strict goes one at a time in log order through a retry', async () => { // G16
+  test('strict goes one at a time in log order through a retry', async () => {
+    // G16
     let failures = 1
     const { engine, received } = await engineWith([
-      { policy: policy('strict', { ordering: 'strict' }), answer: ({ event: e }) => (e.id === 'e3' && failures-- > 0 ? { outcome: 'retry' } : undefined) },
+      {
+        policy: policy('strict', { ordering: 'strict' }),
+        answer: ({ event: e }) => (e.id === 'e3' && failures-- > 0 ? { outcome: 'retry' } : undefined),
+      },
     ])
     await engine.publish(events(200))
     await until(async () => (await engine.subscription('strict')).counters.delivered === 200)
@@ -102,7 +123,10 @@ describe('engine', () => {
 
   test('halt stops the subscription and says why; resume goes on', async () => {
     const { engine } = await engineWith([
-      { policy: policy('halting', { onFailure: 'halt', concurrency: 1 }), answer: ({ event: e }) => (e.id === 'e2' ? { outcome: 'reject', reason: 'poison' } : undefined) },
+      {
+        policy: policy('halting', { onFailure: 'halt', concurrency: 1 }),
+        answer: ({ event: e }) => (e.id === 'e2' ? { outcome: 'reject', reason: 'poison' } : undefined),
+      },
     ])
     await engine.publish(events(10))
     await until(async () => (await engine.subscription('halting')).state === 'halted')
@@ -124,11 +148,15 @@ describe('engine', () => {
     await engine.stop()
   })
 
-  test('a slow subscription lags alone and catches up, beyond its window', async () => { // G18 S3-20
+  test('a slow subscription lags alone and catches up, beyond its window', async () => {
+    // G18 S3-20
     let open: (() => void)[] = []
     let slow = true
     const { engine, received } = await engineWith([
-      { policy: policy('slow', { window: 8 }), answer: () => (slow ? new Promise((resolve) => open.push(() => resolve(undefined))) : undefined) },
+      {
+        policy: policy('slow', { window: 8 }),
+        answer: () => (slow ? new Promise((resolve) => open.push(() => resolve(undefined))) : undefined),
+      },
       { policy: policy('quick') },
     ])
     await engine.publish(events(300))
@@ -150,7 +178,11 @@ describe('engine', () => {
       {
         policy: policy('all'),
         answer: ({ event: e }) => {
-          for (const change of [() => Object.assign(e.data as object, { i: 9 }), () => Object.assign(e, { type: 'x' }), () => Object.assign(e.meta, { a: 1 })]) {
+          for (const change of [
+            () => Object.assign(e.data as object, { i: 9 }),
+            () => Object.assign(e, { type: 'x' }),
+            () => Object.assign(e.meta, { a: 1 }),
+          ]) {
             try {
               change()
               problems.push('a change went through')

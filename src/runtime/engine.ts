@@ -1,15 +1,24 @@
+import { parseDuration } from '../core/duration.ts'
 import { AppError } from '../core/errors.ts'
 import type { EventInput, EventRecord, Sequence } from '../core/event.ts'
 import type { EventLimits } from '../core/event-check.ts'
-import { parseDuration } from '../core/duration.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Log, Platform } from '../core/platform.ts'
 import type { IngestResult } from '../plugin/source.ts'
 import type { DeadQuery, Store } from '../plugin/store.ts'
-import type { AuditReport, Explanation, Health, Pipeline, PipelineStats, PublishResult, Selection, SubscriptionStatus } from './api.ts'
+import type {
+  AuditReport,
+  Explanation,
+  Health,
+  Pipeline,
+  PipelineStats,
+  PublishResult,
+  Selection,
+  SubscriptionStatus,
+} from './api.ts'
 import { auditStore } from './audit.ts'
 import { explainDelivery } from './explain.ts'
-import { Opened, type EngineSetup } from './opened.ts'
+import { type EngineSetup, Opened } from './opened.ts'
 import { discardDead, redriveDead, selectionQuery } from './operations.ts'
 import { formatStats } from './stats-table.ts'
 import { laneStatus, retiredStatus } from './status.ts'
@@ -48,7 +57,8 @@ export class Engine implements Pipeline {
   }
 
   get #live(): Opened {
-    if (this.#opened === undefined) throw new AppError('state-conflict', 'using the pipeline failed: it is not open; call open() or start() first')
+    if (this.#opened === undefined)
+      throw new AppError('state-conflict', 'using the pipeline failed: it is not open; call open() or start() first')
     return this.#opened
   }
 
@@ -65,7 +75,8 @@ export class Engine implements Pipeline {
   }
 
   start(): Promise<void> {
-    if (this.#stopping !== undefined) return Promise.reject(new AppError('stopping', 'starting the pipeline failed: it was stopped; make a new one'))
+    if (this.#stopping !== undefined)
+      return Promise.reject(new AppError('stopping', 'starting the pipeline failed: it was stopped; make a new one'))
     this.#starting ??= this.open().then(() => this.#live.start())
     return this.#starting
   }
@@ -92,11 +103,17 @@ export class Engine implements Pipeline {
     const head = live.store.head()
     const now = this.#platform.clock.now()
     const subscriptions: Record<string, SubscriptionStatus> = {}
-    for (const lane of live.lanes.values()) subscriptions[lane.name] = laneStatus(lane, head, now, live.observed.get(lane.name))
+    for (const lane of live.lanes.values())
+      subscriptions[lane.name] = laneStatus(lane, head, now, live.observed.get(lane.name))
     const sources: Record<string, PipelineStats['sources'][string]> = {}
     for (const source of live.sources) {
       const loop = live.services.loops.get(`source ${source.name}`)
-      sources[source.name] = { ...source.counts, restarts: loop?.restarts ?? 0, state: source.isPassive || loop?.alive ? 'running' : 'ended', error: loop?.lastError }
+      sources[source.name] = {
+        ...source.counts,
+        restarts: loop?.restarts ?? 0,
+        state: source.isPassive || loop?.alive ? 'running' : 'ended',
+        error: loop?.lastError,
+      }
     }
     const stats = {
       head,
@@ -106,7 +123,10 @@ export class Engine implements Pipeline {
       sources,
       subscriptions,
     }
-    return Object.defineProperty(stats, 'toString', { value: () => formatStats(stats), enumerable: false }) as PipelineStats
+    return Object.defineProperty(stats, 'toString', {
+      value: () => formatStats(stats),
+      enumerable: false,
+    }) as PipelineStats
   }
 
   health(): Promise<Health> {
@@ -164,7 +184,11 @@ export class Engine implements Pipeline {
 
   async drop(name: string): Promise<void> {
     const live = this.#live
-    if (live.lanes.has(name)) throw new AppError('state-conflict', `dropping subscription ${name} failed: the configuration still names it; take it out first`)
+    if (live.lanes.has(name))
+      throw new AppError(
+        'state-conflict',
+        `dropping subscription ${name} failed: the configuration still names it; take it out first`,
+      )
     const at = live.retired.findIndex(({ subscription }) => subscription === name)
     if (at < 0) throw live.unknown(name)
     await live.store.dropLedger(name)
@@ -180,13 +204,24 @@ export class Engine implements Pipeline {
     }
     const [event] = await live.store.readMany([sequence])
     const subjects: (LedgerRecord | Parameters<typeof explainDelivery>[1])[] = [...live.lanes.values(), ...live.retired]
-    const wanted = subscription === undefined ? subjects : subjects.filter((s) => ('policy' in s ? s.name : s.subscription) === subscription)
+    const wanted =
+      subscription === undefined
+        ? subjects
+        : subjects.filter((s) => ('policy' in s ? s.name : s.subscription) === subscription)
     if (wanted.length === 0 && subscription !== undefined) throw live.unknown(subscription)
     const deliveries = []
-    for (const subject of wanted) deliveries.push(await explainDelivery(live.store, subject, sequence, event, live.dispatch.frontier))
+    for (const subject of wanted)
+      deliveries.push(await explainDelivery(live.store, subject, sequence, event, live.dispatch.frontier))
     return {
       sequence,
-      event: event && { source: event.source, id: event.id, type: event.type, subject: event.subject, time: event.time, recordedtime: event.recordedtime },
+      event: event && {
+        source: event.source,
+        id: event.id,
+        type: event.type,
+        subject: event.subject,
+        time: event.time,
+        recordedtime: event.recordedtime,
+      },
       deliveries,
     }
   }
@@ -207,7 +242,8 @@ export class Engine implements Pipeline {
 
   async #stop(deadline: string | undefined): Promise<void> {
     const parsed = deadline === undefined ? undefined : parseDuration(deadline)
-    if (parsed !== undefined && !parsed.ok) throw new AppError('usage', `stopping with deadline ${deadline} failed: ${parsed.problem}`)
+    if (parsed !== undefined && !parsed.ok)
+      throw new AppError('usage', `stopping with deadline ${deadline} failed: ${parsed.problem}`)
     await this.#opening?.catch(() => undefined)
     await this.#opened?.stop(parsed?.ms ?? defaultDeadlineMs)
     this.#log.debug('the pipeline has stopped')

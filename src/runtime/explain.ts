@@ -1,4 +1,4 @@
-import { timeText, type Event, type Sequence } from '../core/event.ts'
+import { type Event, type Sequence, timeText } from '../core/event.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import { compilePatterns } from '../core/match.ts'
 import type { Attempt } from '../core/outcome.ts'
@@ -17,7 +17,13 @@ interface Parts {
 }
 
 /** Why an event is where it is, for one subscription. Call after a flush, so that store and memory agree. */
-export async function explainDelivery(store: Store, subject: Lane | LedgerRecord, sequence: Sequence, event: Event | undefined, frontier: Sequence): Promise<ExplainedDelivery> {
+export async function explainDelivery(
+  store: Store,
+  subject: Lane | LedgerRecord,
+  sequence: Sequence,
+  event: Event | undefined,
+  frontier: Sequence,
+): Promise<ExplainedDelivery> {
   const lane = 'policy' in subject ? subject : undefined
   const name = 'policy' in subject ? subject.name : subject.subscription
   const checks = lane === undefined || event === undefined ? [] : checksOf(lane, event)
@@ -38,40 +44,80 @@ export async function explainDelivery(store: Store, subject: Lane | LedgerRecord
 function checksOf({ policy }: Lane, { type, source }: Event): ExplainedDelivery['checks'] {
   return [
     ...(policy.from ?? []).map((from) => ({ check: `from ${from}`, value: source, matched: from === source })),
-    ...policy.match.map((pattern) => ({ check: `match ${pattern}`, value: type, matched: compilePatterns([pattern])(type) })),
+    ...policy.match.map((pattern) => ({
+      check: `match ${pattern}`,
+      value: type,
+      matched: compilePatterns([pattern])(type),
+    })),
   ]
 }
 
-async function place(store: Store, subject: Lane | LedgerRecord, sequence: Sequence, frontier: Sequence, checks: ExplainedDelivery['checks']): Promise<Parts> {
+async function place(
+  store: Store,
+  subject: Lane | LedgerRecord,
+  sequence: Sequence,
+  frontier: Sequence,
+  checks: ExplainedDelivery['checks'],
+): Promise<Parts> {
   const lane = 'policy' in subject ? subject : undefined
   const name = 'policy' in subject ? subject.name : subject.subscription
   const ledger = 'policy' in subject ? subject.ledger : subject
-  const examined = 'policy' in subject ? subject.examined : subject.follows ? Math.max(subject.examined, frontier) : subject.examined
-  if (sequence <= ledger.start) return { state: 'before-start', reason: `the subscription began after sequence ${ledger.start}` }
+  const examined =
+    'policy' in subject ? subject.examined : subject.follows ? Math.max(subject.examined, frontier) : subject.examined
+  if (sequence <= ledger.start)
+    return { state: 'before-start', reason: `the subscription began after sequence ${ledger.start}` }
   const [dead] = await store.dead(name, { sequences: [sequence], limit: 1 })
   if (dead !== undefined) {
-    return { state: 'dead', reason: dead.reason, attempts: dead.attempts, attemptCount: dead.attemptCount, settledAt: dead.diedAt, next: 'nothing until it is redriven or discarded' }
+    return {
+      state: 'dead',
+      reason: dead.reason,
+      attempts: dead.attempts,
+      attemptCount: dead.attemptCount,
+      settledAt: dead.diedAt,
+      next: 'nothing until it is redriven or discarded',
+    }
   }
   const [row] = await store.rows(name, { sequences: [sequence], limit: 1 })
   if (row !== undefined) {
     const done = row.done.length === 0 ? '' : `; stages done: ${row.done.join(', ')}`
-    const next = lane?.due.has(sequence) ? `an attempt is under way${done}` : `attempt ${row.attempt + 1} at ${timeText(row.dueAt)}${done}`
-    return { state: row.state, reason: row.attempts.at(-1)?.reason, attempts: row.attempts, attemptCount: row.attempt, dueAt: row.dueAt, next: blockedNext(lane, next) }
+    const next = lane?.due.has(sequence)
+      ? `an attempt is under way${done}`
+      : `attempt ${row.attempt + 1} at ${timeText(row.dueAt)}${done}`
+    return {
+      state: row.state,
+      reason: row.attempts.at(-1)?.reason,
+      attempts: row.attempts,
+      attemptCount: row.attempt,
+      dueAt: row.dueAt,
+      next: blockedNext(lane, next),
+    }
   }
   const held = (await store.held(name)).find(({ sequences }) => sequences.includes(sequence))
-  if (held !== undefined) return { state: 'held', reason: `an earlier event of key ${held.key} is not settled`, next: 'delivered when those before it are' }
+  if (held !== undefined)
+    return {
+      state: 'held',
+      reason: `an earlier event of key ${held.key} is not settled`,
+      next: 'delivered when those before it are',
+    }
   const isPending = [...ledger.pending].includes(sequence)
   if (isPending) return { state: 'pending', next: blockedNext(lane, 'its first attempt is under way or next in line') }
   const settled = await settledPart(store, name, sequence)
   if (settled !== undefined) return settled
-  if (sequence > examined) return { state: 'unexamined', reason: `${sequence - examined} events are examined before it`, next: blockedNext(lane, 'examined soon') }
+  if (sequence > examined)
+    return {
+      state: 'unexamined',
+      reason: `${sequence - examined} events are examined before it`,
+      next: blockedNext(lane, 'examined soon'),
+    }
   const failed = checks.filter(({ matched }) => !matched).map(({ check, value }) => `${check} did not match ${value}`)
   return { state: 'filtered', reason: failed.length > 0 ? failed.join('; ') : 'it did not match when it was examined' }
 }
 
 function blockedNext(lane: Lane | undefined, next: string): string {
   if (lane === undefined) return 'nothing: the subscription is not in the configuration'
-  return lane.ledger.state === 'running' ? next : `nothing while the subscription is ${lane.ledger.state}: ${lane.ledger.reason ?? 'until it is resumed'}`
+  return lane.ledger.state === 'running'
+    ? next
+    : `nothing while the subscription is ${lane.ledger.state}: ${lane.ledger.reason ?? 'until it is resumed'}`
 }
 
 /** The newest settlement in the history (a redriven delivery has several). */

@@ -41,7 +41,11 @@ export class Ingest {
     const checked = checkEvent(event, this.#limits)
     if (!checked.ok) {
       this.counts.refused += 1
-      throw new AppError('event-invalid', `publishing an event failed: ${checked.issues.map(({ message }) => message).join('; ')}`, { facts: { issues: checked.issues } })
+      throw new AppError(
+        'event-invalid',
+        `publishing an event failed: ${checked.issues.map(({ message }) => message).join('; ')}`,
+        { facts: { issues: checked.issues } },
+      )
     }
     const [result] = await this.append([checked.record])
     return { source: checked.record.source, id: checked.record.id, ...result!, durability: this.#store.durability }
@@ -54,7 +58,10 @@ export class Ingest {
   }
 
   /** Checks and appends; what is not valid is refused in its place. */
-  async ingestInputs(events: readonly EventInput[], cursor?: Commit['cursor']): Promise<{ results: readonly IngestResult[] }> {
+  async ingestInputs(
+    events: readonly EventInput[],
+    cursor?: Commit['cursor'],
+  ): Promise<{ results: readonly IngestResult[] }> {
     const records: EventRecord[] = []
     const results: (IngestResult | undefined)[] = events.map((event) => {
       const checked = checkEvent(event, this.#limits)
@@ -64,7 +71,12 @@ export class Ingest {
       }
       this.counts.refused += 1
       const message = checked.issues.map((issue) => issue.message).join('; ')
-      return { source: String(event?.source ?? ''), id: String(event?.id ?? ''), status: 'refused', error: { code: checked.issues[0]?.code ?? 'event-invalid', message } }
+      return {
+        source: String(event?.source ?? ''),
+        id: String(event?.id ?? ''),
+        status: 'refused',
+        error: { code: checked.issues[0]?.code ?? 'event-invalid', message },
+      }
     })
     const appended = records.length === 0 && cursor === undefined ? [] : await this.append(records, cursor)
     let next = 0
@@ -81,19 +93,35 @@ export class Ingest {
 
   async ingest(records: readonly EventRecord[]): Promise<readonly IngestResult[]> {
     const appended = await this.append(records)
-    return records.map(({ source, id }, i) => ({ source, id, status: appended[i]!.status, sequence: appended[i]!.sequence }))
+    return records.map(({ source, id }, i) => ({
+      source,
+      id,
+      status: appended[i]!.status,
+      sequence: appended[i]!.sequence,
+    }))
   }
 
   /** One commit of records already checked, with the source's cursor. */
   async append(records: readonly EventRecord[], cursor?: Commit['cursor']): Promise<readonly AppendResult[]> {
-    if (this.isStopping) throw new AppError('stopping', 'publishing failed: the pipeline is stopping; try again when it is back')
+    if (this.isStopping)
+      throw new AppError('stopping', 'publishing failed: the pipeline is stopping; try again when it is back')
     if (this.#waiting > 0 && this.#waiting + records.length > waitingEvents) {
-      throw new AppError('overloaded', `publishing failed: ${this.#waiting} events already wait for the disk; try again in a second`, { facts: { retryAfterSeconds: 1 } })
+      throw new AppError(
+        'overloaded',
+        `publishing failed: ${this.#waiting} events already wait for the disk; try again in a second`,
+        { facts: { retryAfterSeconds: 1 } },
+      )
     }
     this.#waiting += records.length
     try {
-      const [result] = await this.#store.commit([cursor === undefined ? { events: records } : { events: records, cursor }])
-      if (result?.kind !== 'ok') throw new AppError('internal', `publishing failed: the store refused the commit: ${result?.detail ?? 'no answer'}`)
+      const [result] = await this.#store.commit([
+        cursor === undefined ? { events: records } : { events: records, cursor },
+      ])
+      if (result?.kind !== 'ok')
+        throw new AppError(
+          'internal',
+          `publishing failed: the store refused the commit: ${result?.detail ?? 'no answer'}`,
+        )
       let stored = 0
       for (const { status } of result.events) {
         this.counts[status] += 1

@@ -8,8 +8,8 @@ import type { Outcome } from '../core/outcome.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
 import type { Log, Platform } from '../core/platform.ts'
 import { Queue } from '../core/queue.ts'
-import type { PluginContext } from '../plugin/source.ts'
 import type { Sink } from '../plugin/sink.ts'
+import type { PluginContext } from '../plugin/source.ts'
 import type { Store } from '../plugin/store.ts'
 import { type Call, Calls } from './calls.ts'
 import { DueRows } from './due-rows.ts'
@@ -63,6 +63,7 @@ export class Lane implements OwnedLedger {
   active = 0
   isStopping = false
   #order: KeyOrder<Flight> | undefined
+  readonly #ownSource: string
   #isPumping = false
   #lastActive = 0
   #isRefusing = false
@@ -70,6 +71,7 @@ export class Lane implements OwnedLedger {
 
   constructor(setup: LaneSetup, around: LaneSurroundings) {
     this.setup = setup
+    this.#ownSource = `millrace:/${setup.policy.name}`
     this.policy = setup.policy
     this.name = setup.policy.name
     this.epoch = setup.epoch
@@ -80,7 +82,8 @@ export class Lane implements OwnedLedger {
     this.calls = new Calls(around.platform, setup.policy.timeoutMs)
     this.due = new DueRows(this)
     this.#order = setup.policy.ordering === 'none' ? undefined : new KeyOrder(setup.policy.ordering === 'key')
-    this.#identify = ({ source, id }) => `msg_${around.platform.digest(JSON.stringify([this.name, source, id])).slice(0, 32)}`
+    this.#identify = ({ source, id }) =>
+      `msg_${around.platform.digest(JSON.stringify([this.name, source, id])).slice(0, 32)}`
   }
 
   get order(): KeyOrder<Flight> | undefined {
@@ -133,6 +136,8 @@ export class Lane implements OwnedLedger {
 
   /** Takes a matching event, or answers false: then it is offered again when there is room. */
   accept(event: Event): boolean {
+    // Its own derived events would go round for ever.
+    if (event.source === this.#ownSource) return true
     if (!this.hasRoom) {
       this.#isRefusing = true
       return false
@@ -279,8 +284,17 @@ export class Lane implements OwnedLedger {
     }
   }
 
-  #applyAll(flights: readonly Flight[], outcomes: readonly Outcome[] | undefined | void, thrown: unknown, facts: { at: number; call: Call }): void {
-    const failure = thrown ?? (outcomes && outcomes.length !== flights.length ? new Error(`the sink answered ${outcomes.length} outcomes for ${flights.length} deliveries`) : undefined)
+  #applyAll(
+    flights: readonly Flight[],
+    outcomes: readonly Outcome[] | undefined | void,
+    thrown: unknown,
+    facts: { at: number; call: Call },
+  ): void {
+    const failure =
+      thrown ??
+      (outcomes && outcomes.length !== flights.length
+        ? new Error(`the sink answered ${outcomes.length} outcomes for ${flights.length} deliveries`)
+        : undefined)
     if (failure === undefined && !outcomes) {
       for (const flight of flights) this.#deliver(flight)
       return
@@ -295,11 +309,26 @@ export class Lane implements OwnedLedger {
   #apply(flight: Flight, outcome: Outcome, facts: { at: number; step: string; hasThrown: boolean; call: Call }): void {
     const nowMs = this.around.platform.clock.now()
     if (outcome.outcome !== 'ack' || outcome.detail !== undefined) {
-      flight.remember({ at: facts.at, durationMs: Math.max(0, nowMs - facts.at), step: facts.step, outcome: outcome.outcome, reason: outcome.reason, detail: outcome.detail })
+      flight.remember({
+        at: facts.at,
+        durationMs: Math.max(0, nowMs - facts.at),
+        step: facts.step,
+        outcome: outcome.outcome,
+        reason: outcome.reason,
+        detail: outcome.detail,
+      })
     }
     if (this.isStopping && facts.call.hasTimedOut) return
-    const policy = facts.step === 'sink' ? { retry: this.policy.retry, throwAttempts: Number.POSITIVE_INFINITY } : stagePolicy(this.policy)
-    const decision = decide(policy, outcome, { attempt: flight.attempt, hasThrown: facts.hasThrown, nowMs }, this.around.platform.random)
+    const policy =
+      facts.step === 'sink'
+        ? { retry: this.policy.retry, throwAttempts: Number.POSITIVE_INFINITY }
+        : stagePolicy(this.policy)
+    const decision = decide(
+      policy,
+      outcome,
+      { attempt: flight.attempt, hasThrown: facts.hasThrown, nowMs },
+      this.around.platform.random,
+    )
     switch (decision.kind) {
       case 'advance':
         this.#deliver(flight)
@@ -334,7 +363,11 @@ export class Lane implements OwnedLedger {
 
   settle(flight: Flight, state: 'delivered' | 'discarded' | 'lost', reason?: string): void {
     this.ledger.countAttempts(state === 'lost' ? 0 : 1, 0)
-    this.ledger.settle(flight.sequence, state, flight.from, { reason, attemptCount: flight.attemptCount, attempts: flight.attempts })
+    this.ledger.settle(flight.sequence, state, flight.from, {
+      reason,
+      attemptCount: flight.attemptCount,
+      attempts: flight.attempts,
+    })
     this.#leaveHeld(flight)
     this.#leaveMemory(flight)
     this.around.settler().touch(this)
@@ -346,7 +379,10 @@ export class Lane implements OwnedLedger {
     const diedAt = this.around.platform.clock.now()
     const row: DeadRow = {
       sequence: flight.sequence,
-      event: flight.replaced === undefined ? flight.event.record : { ...flight.replaced, sequence: flight.sequence, appendedAt: flight.event.record.appendedAt },
+      event:
+        flight.replaced === undefined
+          ? flight.event.record
+          : { ...flight.replaced, sequence: flight.sequence, appendedAt: flight.event.record.appendedAt },
       reason,
       error,
       diedAt,
@@ -360,7 +396,9 @@ export class Lane implements OwnedLedger {
     this.ledger.bury(row, flight.from)
     this.#leaveHeld(flight)
     this.#leaveMemory(flight)
-    this.around.settler().derive([systemEvent('millrace.dead', this.name, this.around.platform, { sequence: flight.sequence, reason })])
+    this.around
+      .settler()
+      .derive([systemEvent('millrace.dead', this.name, this.around.platform, { sequence: flight.sequence, reason })])
     this.around.settler().touch(this)
     if (this.policy.onFailure === 'park' && flight.key !== undefined) {
       this.#holdQueue(flight.key, flight.sequence)
@@ -373,7 +411,8 @@ export class Lane implements OwnedLedger {
   stopWith(state: 'halted' | 'disabled', reason: string): void {
     this.ledger.setState(state, reason)
     this.around.log.warn(`subscription ${this.name} is ${state}`, { reason })
-    if (state === 'disabled') this.around.settler().derive([systemEvent('millrace.disabled', this.name, this.around.platform, { reason })])
+    if (state === 'disabled')
+      this.around.settler().derive([systemEvent('millrace.disabled', this.name, this.around.platform, { reason })])
     this.around.settler().touch(this)
   }
 
@@ -391,7 +430,11 @@ export class Lane implements OwnedLedger {
     const queued = this.#order!.block(key, head)
     if (queued.length === 0) return
     this.inMemory -= queued.length
-    this.ledger.hold(key, this.#order!.held(key), queued.map(({ sequence }) => sequence))
+    this.ledger.hold(
+      key,
+      this.#order!.held(key),
+      queued.map(({ sequence }) => sequence),
+    )
   }
 
   #leaveHeld(flight: Flight): void {

@@ -12,13 +12,12 @@ import type { Stage } from '../plugin/stage.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
 import type { Health, Pipeline } from './api.ts'
 import { Dispatch } from './dispatch.ts'
-import { Ingest } from './ingest.ts'
+import { Ingest, noCounts } from './ingest.ts'
 import { Lane } from './lane.ts'
 import { Quarantine } from './quarantine.ts'
 import { recover } from './recovery.ts'
-import { type RunningSource, runSource } from './source-run.ts'
-import { noCounts } from './ingest.ts'
 import { type OwnedLedger, Settler } from './settler.ts'
+import { type RunningSource, runSource } from './source-run.ts'
 import { type Observed, observe } from './status.ts'
 import { Services } from './supervise.ts'
 import { type RetentionPolicy, retain, tendDead } from './upkeep.ts'
@@ -41,6 +40,8 @@ export interface EngineSetup {
     createSink(): Sink | undefined
     createStages(): Promise<readonly { readonly name: string; readonly stage: Stage }[]>
   }[]
+  /** Keeps the process alive while the pipeline runs; answers how to let go. */
+  keepAlive(): () => void
   createHandler(pipeline: Pipeline): Promise<(request: Request) => Promise<Response>>
 }
 
@@ -71,6 +72,7 @@ export class Opened {
   readonly #madeSources: Source[] = []
   readonly #idlers = new Set<() => void>()
   #isStarted = false
+  #letGo: () => void = () => undefined
 
   static async open(setup: EngineSetup): Promise<Opened> {
     const store = await setup.openStore()
@@ -95,12 +97,26 @@ export class Opened {
     this.quarantine = new Quarantine(store, setup.log)
     const record = records.get(frontierLedger)!
     const ledger = new Ledger(record)
-    this.#frontier = { name: frontierLedger, epoch: record.epoch, ledger, align: () => { ledger.examined = this.dispatch.frontier } }
+    this.#frontier = {
+      name: frontierLedger,
+      epoch: record.epoch,
+      ledger,
+      align: () => {
+        ledger.examined = this.dispatch.frontier
+      },
+    }
     this.dispatch = new Dispatch(store, setup.platform, setup.log, record.examined, () => {
       this.settler.touchFrontier()
       this.#tellIdlers()
     })
-    this.settler = new Settler(store, setup.platform, setup.log, this.#frontier, () => this.dispatch.wake(), () => this.#tellIdlers())
+    this.settler = new Settler(
+      store,
+      setup.platform,
+      setup.log,
+      this.#frontier,
+      () => this.dispatch.wake(),
+      () => this.#tellIdlers(),
+    )
     this.ingest = new Ingest(store, setup.limits, () => this.dispatch.wake())
   }
 
@@ -118,18 +134,24 @@ export class Opened {
     const names = [...this.lanes.keys(), ...this.retired.map(({ subscription }) => subscription)].sort()
     const near = nearest(name, names)
     const hint = near === undefined ? '' : ` Did you mean ${near}?`
-    return new AppError('subscription-unknown', `there is no subscription ${name}.${hint} There are: ${names.join(', ') || 'none'}`)
+    return new AppError(
+      'subscription-unknown',
+      `there is no subscription ${name}.${hint} There are: ${names.join(', ') || 'none'}`,
+    )
   }
 
   async start(): Promise<void> {
     this.#isStarted = true
+    this.#letGo = this.#setup.keepAlive()
     for (const lane of this.lanes.values()) await lane.setup.sink?.open?.(lane.setup.context)
-    for (const lane of this.lanes.values()) for (const { stage } of lane.setup.stages) await stage.open?.(lane.setup.context)
+    for (const lane of this.lanes.values())
+      for (const { stage } of lane.setup.stages) await stage.open?.(lane.setup.context)
     const { isUnclean } = this
     await this.store.mark(frontierLedger, 0, this.#frontier.epoch, { upTo: this.store.head() })
     for (const lane of this.lanes.values()) {
       const record = this.#records.get(lane.name)!
-      if (isUnclean && lane.setup.runsUserCode && record.mark !== undefined) this.quarantine.suspect(lane, record.mark.upTo)
+      if (isUnclean && lane.setup.runsUserCode && record.mark !== undefined)
+        this.quarantine.suspect(lane, record.mark.upTo)
       await recover(lane, record, isUnclean)
     }
     for (const lane of this.lanes.values()) {
@@ -148,7 +170,9 @@ export class Opened {
     }
     if (this.retired.length > 0) {
       const names = this.retired.map(({ subscription }) => subscription).join(', ')
-      this.log.warn(`the store has subscriptions that the configuration does not name: ${names}. They keep their place and hold back retention until dropped (millrace subscriptions drop NAME)`)
+      this.log.warn(
+        `the store has subscriptions that the configuration does not name: ${names}. They keep their place and hold back retention until dropped (millrace subscriptions drop NAME)`,
+      )
     }
   }
 
@@ -170,11 +194,17 @@ export class Opened {
   async health(isStopping: boolean): Promise<Health> {
     const problems: string[] = []
     if (isStopping) problems.push('the pipeline is stopping')
-    await this.store.checkWritable().catch((error: unknown) => problems.push(`the store cannot be written: ${messageOf(error)}`))
+    await this.store
+      .checkWritable()
+      .catch((error: unknown) => problems.push(`the store cannot be written: ${messageOf(error)}`))
     if (this.settler.isFailing) problems.push(`ledgers cannot be written: ${this.settler.lastError ?? ''}`)
     for (const lane of this.lanes.values()) {
-      if (lane.stalledForMs > stalledMs) problems.push(`subscription ${lane.name} has work and made no attempt for ${Math.round(lane.stalledForMs / 1000)} s`)
-      if (lane.calls.overdue > 0) problems.push(`subscription ${lane.name} has ${lane.calls.overdue} attempts that ignore their timeout`)
+      if (lane.stalledForMs > stalledMs)
+        problems.push(
+          `subscription ${lane.name} has work and made no attempt for ${Math.round(lane.stalledForMs / 1000)} s`,
+        )
+      if (lane.calls.overdue > 0)
+        problems.push(`subscription ${lane.name} has ${lane.calls.overdue} attempts that ignore their timeout`)
     }
     const loops: Record<string, Health['loops'][string]> = {}
     for (const [name, state] of this.services.loops) loops[name] = { ...state }
@@ -210,18 +240,21 @@ export class Opened {
     await this.settler.flush()
     await this.#quietly('clearing the marks of a running process', () => this.#clearMarks())
     for (const lane of this.lanes.values()) {
-      for (const { stage } of lane.setup.stages) await this.#quietly(`closing a stage of ${lane.name}`, () => stage.close?.())
+      for (const { stage } of lane.setup.stages)
+        await this.#quietly(`closing a stage of ${lane.name}`, () => stage.close?.())
       await this.#quietly(`closing the sink of ${lane.name}`, () => lane.setup.sink?.close?.())
     }
     for (const resolve of this.#idlers) resolve()
     await this.store.close()
+    this.#letGo()
   }
 
   async #clearMarks(): Promise<void> {
     if (!this.#isStarted) return
     const running = [...this.lanes.values()].some(({ active }) => active > 0)
     if (running) return
-    for (const lane of this.lanes.values()) if (lane.setup.runsUserCode) await this.store.mark(lane.name, 0, lane.epoch, null)
+    for (const lane of this.lanes.values())
+      if (lane.setup.runsUserCode) await this.store.mark(lane.name, 0, lane.epoch, null)
     await this.store.mark(frontierLedger, 0, this.#frontier.epoch, null)
   }
 
@@ -241,7 +274,10 @@ export class Opened {
 
   #tellIdlers(): void {
     if (this.#idlers.size === 0) return
-    const isIdle = this.dispatch.isCaughtUp && this.settler.isClean && [...this.lanes.values()].every((lane) => !lane.isRunning || (lane.isIdle && !lane.due.isLoading))
+    const isIdle =
+      this.dispatch.isCaughtUp &&
+      this.settler.isClean &&
+      [...this.lanes.values()].every((lane) => !lane.isRunning || (lane.isIdle && !lane.due.isLoading))
     if (!isIdle) return
     for (const resolve of this.#idlers) resolve()
     this.#idlers.clear()
@@ -251,7 +287,9 @@ export class Opened {
     const { services, platform } = this
     const { retention, dedupMs, historyMs } = this.#setup
     const lanes = (): Lane[] => [...this.lanes.values()]
-    services.every('retention', retentionEveryMs, () => retain(this.store, retention, { nowMs: platform.clock.now(), dedupMs, historyMs }, (upTo) => this.#lose(upTo)))
+    services.every('retention', retentionEveryMs, () =>
+      retain(this.store, retention, { nowMs: platform.clock.now(), dedupMs, historyMs }, (upTo) => this.#lose(upTo)),
+    )
     services.every('dead letters', tendEveryMs, () => tendDead(lanes(), platform))
     services.every('observe', observeEveryMs, () => this.observe())
   }
@@ -272,7 +310,12 @@ export class Opened {
     for (const spec of this.#setup.subscriptions) {
       const record = records.get(spec.policy.name)!
       const examined = record.follows ? Math.max(record.examined, frontier) : record.examined
-      const context: PluginContext = { name: spec.policy.name, log: this.log, clock: this.platform.clock, signal: this.services.signal }
+      const context: PluginContext = {
+        name: spec.policy.name,
+        log: this.log,
+        clock: this.platform.clock,
+        signal: this.services.signal,
+      }
       const lane = new Lane(
         {
           policy: spec.policy,
@@ -297,12 +340,21 @@ export class Opened {
       this.lanes.set(lane.name, lane)
       if (spec.runsUserCode) this.quarantine.know(lane)
     }
-    this.retired = (await this.store.ledgers()).filter(({ subscription }) => subscription !== frontierLedger && !this.lanes.has(subscription))
+    this.retired = (await this.store.ledgers()).filter(
+      ({ subscription }) => subscription !== frontierLedger && !this.lanes.has(subscription),
+    )
   }
 }
 
 async function openLedgers(store: Store, setup: EngineSetup): Promise<Map<string, LedgerRecord>> {
-  const initial = (at: number): LedgerState => ({ start: at, examined: at, follows: false, pending: [], counters: noCounters, state: 'running' })
+  const initial = (at: number): LedgerState => ({
+    start: at,
+    examined: at,
+    follows: false,
+    pending: [],
+    counters: noCounters,
+    state: 'running',
+  })
   const wanted = [{ subscription: frontierLedger, partition: 0, initial: initial(store.head()) }]
   for (const { policy } of setup.subscriptions) {
     wanted.push({ subscription: policy.name, partition: 0, initial: initial(await startAt(store, policy)) })

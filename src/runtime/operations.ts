@@ -11,12 +11,19 @@ const pageSize = 500
 export function selectionQuery(selection: Selection): Omit<DeadQuery, 'limit'> {
   const { sequences, type, all } = selection
   if (sequences === undefined && type === undefined && all !== true) {
-    throw new AppError('bad-request', 'choosing dead letters failed: nothing says which; give sequences, a type, or all')
+    throw new AppError(
+      'bad-request',
+      'choosing dead letters failed: nothing says which; give sequences, a type, or all',
+    )
   }
   return { sequences, type }
 }
 
-async function forEachDead(lane: Lane, query: Omit<DeadQuery, 'limit'>, act: (row: DeadRow) => boolean): Promise<number> {
+async function forEachDead(
+  lane: Lane,
+  query: Omit<DeadQuery, 'limit'>,
+  act: (row: DeadRow) => boolean,
+): Promise<number> {
   const { store, settler } = lane.around
   let count = 0
   await settler().flush()
@@ -31,7 +38,11 @@ async function forEachDead(lane: Lane, query: Omit<DeadQuery, 'limit'>, act: (ro
 }
 
 /** Puts dead letters back: attempts start again, the retry policy is kept. */
-export async function redriveDead(lane: Lane, query: DeadQuery | Omit<DeadQuery, 'limit'>, isWanted: (row: DeadRow) => boolean = () => true): Promise<number> {
+export async function redriveDead(
+  lane: Lane,
+  query: DeadQuery | Omit<DeadQuery, 'limit'>,
+  isWanted: (row: DeadRow) => boolean = () => true,
+): Promise<number> {
   const now = lane.around.platform.clock.now()
   const oldest = lane.around.store.oldest()
   const count = await forEachDead(lane, query, (row) => {
@@ -64,7 +75,11 @@ function revive(row: DeadRow, dueAt: number, isGone: boolean): DeliveryRow {
 }
 
 /** Settles dead letters as discarded. */
-export function discardDead(lane: Lane, query: DeadQuery | Omit<DeadQuery, 'limit'>, reason = 'discarded by hand'): Promise<number> {
+export function discardDead(
+  lane: Lane,
+  query: DeadQuery | Omit<DeadQuery, 'limit'>,
+  reason = 'discarded by hand',
+): Promise<number> {
   return forEachDead(lane, query, (row) => {
     lane.ledger.settle(row.sequence, 'discarded', 'dead', { reason, attemptCount: row.attemptCount })
     if (row.key !== undefined && lane.order?.blockedBy(row.key) === row.sequence) lane.releaseKey(row.key)

@@ -64,7 +64,9 @@ export class Quarantine {
       .then(
         () => this.#marked.set(lane, upTo),
         (error: unknown) => {
-          this.#log.error(`marking the window of ${lane.name} failed; it is tried again with the next event`, { error: messageOf(error) })
+          this.#log.error(`marking the window of ${lane.name} failed; it is tried again with the next event`, {
+            error: messageOf(error),
+          })
         },
       )
       .finally(() => {
@@ -87,7 +89,10 @@ export class Quarantine {
         })
         return
       }
-      if (!lane.isRunning || (lane.isIdle && lane.examined >= Math.min(upTo, this.#store.head()) && !lane.due.isLoading)) {
+      if (
+        !lane.isRunning ||
+        (lane.isIdle && lane.examined >= Math.min(upTo, this.#store.head()) && !lane.due.isLoading)
+      ) {
         this.#suspects.delete(lane)
       }
     }

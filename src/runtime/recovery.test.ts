@@ -4,7 +4,7 @@ import type { Outcome } from '../core/outcome.ts'
 import { nodePlatform } from '../plugin/platform.ts'
 import type { Delivery } from '../plugin/sink.ts'
 import { memory } from '../stores/memory.ts'
-import { engineWith, event, policy, until } from './engine-fixture.ts'
+import { engineWith, event, policy, until } from './engine-fixture.test-support.ts'
 
 const openMemory = () => memory().declaration.open({}, { directory: '.', platform: nodePlatform })
 
@@ -12,10 +12,14 @@ const openMemory = () => memory().declaration.open({}, { directory: '.', platfor
  * The memory store outlives an engine that is abandoned in the middle of its work: that is a kill, without the process.
  * The abandoned engine's writes are refused by its epoch.
  */
-test('after kills at any moment every event is delivered, keys stay in order and the books balance', async () => { // S0-17 G8 G14 G17 G21 K3 K7 K9
+test('after kills at any moment every event is delivered, keys stay in order and the books balance', async () => {
+  // S0-17 G8 G14 G17 G21 K3 K7 K9
   const run = fc.record({
     ordering: fc.constantFrom('none', 'key', 'strict') as fc.Arbitrary<'none' | 'key' | 'strict'>,
-    rounds: fc.array(fc.record({ publish: fc.integer({ min: 0, max: 30 }), turns: fc.integer({ min: 0, max: 12 }) }), { minLength: 1, maxLength: 4 }),
+    rounds: fc.array(fc.record({ publish: fc.integer({ min: 0, max: 30 }), turns: fc.integer({ min: 0, max: 12 }) }), {
+      minLength: 1,
+      maxLength: 4,
+    }),
     failEvery: fc.integer({ min: 2, max: 7 }),
   })
   await fc.assert(
@@ -38,11 +42,16 @@ test('after kills at any moment every event is delivered, keys stay in order and
           return undefined
         }
         const retry = { ...policy('x').retry, attempts: Number.POSITIVE_INFINITY, delaysMs: [1] }
-        return engineWith([{ policy: policy('s', { ordering, retry, window: 8, start: { kind: 'beginning' } }), answer }], store)
+        return engineWith(
+          [{ policy: policy('s', { ordering, retry, window: 8, start: { kind: 'beginning' } }), answer }],
+          store,
+        )
       }
       let { engine } = await start()
       for (const { publish, turns } of rounds) {
-        await engine.publish(Array.from({ length: publish }, () => event(0, { id: `e${published++}`, subject: `k${published % 3}` })))
+        await engine.publish(
+          Array.from({ length: publish }, () => event(0, { id: `e${published++}`, subject: `k${published % 3}` })),
+        )
         for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
         ;({ engine } = await start())
       }
@@ -65,7 +74,8 @@ test('after kills at any moment every event is delivered, keys stay in order and
   )
 })
 
-test('an engine that was taken over records nothing any more', async () => { // G21
+test('an engine that was taken over records nothing any more', async () => {
+  // G21
   const store = await openMemory()
   const first = await engineWith([{ policy: policy('s') }], store)
   await first.engine.publish(event(1))

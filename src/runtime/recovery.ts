@@ -29,7 +29,8 @@ async function restoreOrder(lane: Lane): Promise<void> {
   const { store } = lane.around
   if (lane.ledger.openRows > 0) {
     for await (const row of allRows(lane, {})) {
-      if (row.key !== undefined && order.blockedBy(row.key) === undefined) order.restore(row.key, { blockedBy: row.sequence })
+      if (row.key !== undefined && order.blockedBy(row.key) === undefined)
+        order.restore(row.key, { blockedBy: row.sequence })
     }
     for (const { key, sequences } of await store.held(lane.name)) {
       order.restore(key, { held: sequences })
@@ -81,7 +82,11 @@ async function countDeath(lane: Lane, sequence: Sequence): Promise<void> {
   if (row === undefined && !lane.ledger.pending.has(sequence)) return
   const [event] = await store.readMany([sequence])
   if (event === undefined) return
-  const flight = new Flight(row?.event === undefined ? event : new Event({ ...row.event, sequence, appendedAt: event.record.appendedAt }), row?.key ?? lane.keyOf(event), row === undefined ? 'pending' : 'row')
+  const flight = new Flight(
+    row?.event === undefined ? event : new Event({ ...row.event, sequence, appendedAt: event.record.appendedAt }),
+    row?.key ?? lane.keyOf(event),
+    row === undefined ? 'pending' : 'row',
+  )
   flight.deaths = (row?.deaths ?? 0) + 1
   flight.attempts = row?.attempts ?? []
   flight.done = row?.done ?? []

@@ -1,5 +1,5 @@
-import type { EventRecord } from '../core/event.ts'
 import { messageOf } from '../core/errors.ts'
+import type { EventRecord } from '../core/event.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { LedgerState } from '../core/ledger-state.ts'
 import type { Log, Platform, Timer } from '../core/platform.ts'
@@ -41,7 +41,14 @@ export class Settler {
   readonly #onDerived: () => void
   readonly #onWritten: () => void
 
-  constructor(store: Store, platform: Platform, log: Log, frontier: OwnedLedger, onDerived: () => void, onWritten: () => void) {
+  constructor(
+    store: Store,
+    platform: Platform,
+    log: Log,
+    frontier: OwnedLedger,
+    onDerived: () => void,
+    onWritten: () => void,
+  ) {
     this.#store = store
     this.#platform = platform
     this.#log = log
@@ -140,7 +147,9 @@ export class Settler {
       try {
         const [result] = await this.#store.commit([commit])
         if (result?.kind === 'refused') {
-          this.#log.error('another process owns this ledger now; deliveries of this one are no longer recorded', { detail: result.detail })
+          this.#log.error('another process owns this ledger now; deliveries of this one are no longer recorded', {
+            detail: result.detail,
+          })
           this.lastError = result.detail
           this.#isFailing = true
           return
@@ -151,7 +160,8 @@ export class Settler {
         return
       } catch (error) {
         this.lastError = messageOf(error)
-        if (!this.#isFailing) this.#log.error('writing the ledgers failed; it is tried again', { error: this.lastError })
+        if (!this.#isFailing)
+          this.#log.error('writing the ledgers failed; it is tried again', { error: this.lastError })
         this.#isFailing = true
         if (isFinal(error)) return
         await new Promise<void>((resolve) => this.#platform.after(pauseMs, resolve))
@@ -162,7 +172,9 @@ export class Settler {
 
   /** After an unknown outcome: the commit is atomic, so one of its ledgers tells whether it is stored. */
   async #isThere(commit: Commit): Promise<boolean> {
-    const probe = commit.ledgers?.find((change) => change.subscription !== frontierLedger && change.ledger !== undefined)
+    const probe = commit.ledgers?.find(
+      (change) => change.subscription !== frontierLedger && change.ledger !== undefined,
+    )
     if (probe?.ledger === undefined) return false
     try {
       const stored = (await this.#store.ledgers()).find(({ subscription }) => subscription === probe.subscription)
@@ -185,5 +197,7 @@ function frontierOf(commit: Commit): number {
 }
 
 function isSameLedger(a: LedgerState, b: LedgerState): boolean {
-  return a.examined === b.examined && JSON.stringify([a.pending, a.counters]) === JSON.stringify([b.pending, b.counters])
+  return (
+    a.examined === b.examined && JSON.stringify([a.pending, a.counters]) === JSON.stringify([b.pending, b.counters])
+  )
 }

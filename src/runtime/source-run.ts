@@ -13,7 +13,11 @@ export interface RunningSource {
 }
 
 /** Starts a source's loop: pull a batch, commit it with its cursor, tell the source, pull the next. */
-export function runSource(name: string, source: Source, around: { store: Store; ingest: Ingest; services: Services; platform: Platform; log: Log }): RunningSource {
+export function runSource(
+  name: string,
+  source: Source,
+  around: { store: Store; ingest: Ingest; services: Services; platform: Platform; log: Log },
+): RunningSource {
   const { store, ingest, services, log } = around
   const running: RunningSource = { name, isPassive: false, counts: noCounts() }
   const context = sourceContext(name, around)
@@ -27,7 +31,13 @@ export function runSource(name: string, source: Source, around: { store: Store; 
   return running
 }
 
-async function takeBatch(name: string, batch: SourceBatch, ingest: Ingest, counts: IngestCounts, log: Log): Promise<void> {
+async function takeBatch(
+  name: string,
+  batch: SourceBatch,
+  ingest: Ingest,
+  counts: IngestCounts,
+  log: Log,
+): Promise<void> {
   const cursor = batch.cursor === undefined ? undefined : { source: name, value: batch.cursor }
   const { results } = await ingest.ingestInputs(
     batch.events.map((event) => ({ ...event, source: event.source ?? name })),
@@ -35,16 +45,22 @@ async function takeBatch(name: string, batch: SourceBatch, ingest: Ingest, count
   )
   for (const result of results) {
     counts[result.status] += 1
-    if (result.status === 'refused') log.warn(`source ${name} gave an event that is not valid`, { problem: result.error.message })
+    if (result.status === 'refused')
+      log.warn(`source ${name} gave an event that is not valid`, { problem: result.error.message })
   }
   try {
     await batch.settled?.(results)
   } catch (error) {
-    log.warn(`source ${name} could not acknowledge a stored batch; it may come again and is then a duplicate`, { error: messageOf(error) })
+    log.warn(`source ${name} could not acknowledge a stored batch; it may come again and is then a duplicate`, {
+      error: messageOf(error),
+    })
   }
 }
 
-function sourceContext(name: string, { store, services, platform, log }: { store: Store; services: Services; platform: Platform; log: Log }): SourceContext {
+function sourceContext(
+  name: string,
+  { store, services, platform, log }: { store: Store; services: Services; platform: Platform; log: Log },
+): SourceContext {
   return {
     name,
     log,

@@ -1,7 +1,7 @@
+import { parseDuration } from '../core/duration.ts'
 import { messageOf } from '../core/errors.ts'
 import { deepFreeze, Event, type EventRecord, type Json } from '../core/event.ts'
 import { checkEvent } from '../core/event-check.ts'
-import { parseDuration } from '../core/duration.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { PluginContext } from '../plugin/source.ts'
 import type { Stage, StageResult } from '../plugin/stage.ts'
@@ -23,7 +23,12 @@ export interface StageEnd {
 }
 
 /** Runs one attempt. Exceptions, wrong answers and timeouts are values here: a stage never ends the pipeline. */
-export async function runStage({ name, stage }: RunningStage, flight: Flight, call: Call, { log, name: subscription }: PluginContext): Promise<StageEnd> {
+export async function runStage(
+  { name, stage }: RunningStage,
+  flight: Flight,
+  call: Call,
+  { log, name: subscription }: PluginContext,
+): Promise<StageEnd> {
   try {
     const result = await stage.process({
       event: flight.event,
@@ -53,7 +58,8 @@ function read(result: StageResult, flight: Flight, names: { stage: string; subsc
     return end({ outcome, reason, delayMs: parsed?.ms })
   }
   if (outcome === 'discard' || outcome === 'reject') return end({ outcome, reason })
-  if (outcome !== 'ack') throw new Error(`it answered outcome ${JSON.stringify(outcome)}; use ack, retry, discard or reject`)
+  if (outcome !== 'ack')
+    throw new Error(`it answered outcome ${JSON.stringify(outcome)}; use ack, retry, discard or reject`)
   return end({ outcome, reason }, false, {
     context: result.context === undefined ? undefined : roundTrip(result.context),
     event: result.event === undefined ? undefined : replace(flight.event, result.event),
@@ -81,12 +87,23 @@ function replace(event: Event, change: NonNullable<StageResult['event']>): Event
     datacontenttype: record.datacontenttype,
     dataschema: record.dataschema,
   })
-  if (!checked.ok) throw new Error(`the event it returned is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
+  if (!checked.ok)
+    throw new Error(`the event it returned is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
   return new Event({ ...checked.record, sequence: record.sequence, appendedAt: record.appendedAt })
 }
 
-function derive(input: NonNullable<StageResult['derive']>[number], flight: Flight, { stage, subscription }: { stage: string; subscription: string }, index: number): EventRecord {
-  const checked = checkEvent({ ...input, source: `millrace:/${subscription}`, id: `${flight.event.id}/${stage}/${index}` })
-  if (!checked.ok) throw new Error(`derived event ${index} is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
+function derive(
+  input: NonNullable<StageResult['derive']>[number],
+  flight: Flight,
+  { stage, subscription }: { stage: string; subscription: string },
+  index: number,
+): EventRecord {
+  const checked = checkEvent({
+    ...input,
+    source: `millrace:/${subscription}`,
+    id: `${flight.event.id}/${stage}/${index}`,
+  })
+  if (!checked.ok)
+    throw new Error(`derived event ${index} is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
   return checked.record
 }

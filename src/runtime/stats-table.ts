@@ -7,15 +7,33 @@ export function formatStats(stats: Omit<PipelineStats, 'toString'>): string {
     `log: ${stats.head} events, durability ${stats.durability}, up ${Math.round(stats.uptimeSeconds)} s`,
     `published: ${stored} stored, ${duplicate} duplicate, ${conflict} conflict, ${refused} refused`,
   ]
-  const rows = Object.values(stats.subscriptions).map(({ name, state, lag, open, counters }) => [
-    name, state, lag, counters.filtered, counters.delivered, counters.discarded, counters.dead, open, counters.retries,
-  ].map(String))
-  if (rows.length > 0) lines.push('', ...table(['subscription', 'state', 'lag', 'filtered', 'delivered', 'discarded', 'dead', 'open', 'retries'], rows))
+  const rows = Object.values(stats.subscriptions).map(({ name, state, lag, open, counters }) =>
+    [
+      name,
+      state,
+      lag,
+      counters.filtered,
+      counters.delivered,
+      counters.discarded,
+      counters.dead,
+      open,
+      counters.retries,
+    ].map(String),
+  )
+  if (rows.length > 0)
+    lines.push(
+      '',
+      ...table(['subscription', 'state', 'lag', 'filtered', 'delivered', 'discarded', 'dead', 'open', 'retries'], rows),
+    )
   return lines.join('\n')
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)))
-  const line = (row: readonly string[]): string => row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  ').trimEnd()
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join('  ')
+      .trimEnd()
   return [line(head), ...rows.map(line)]
 }

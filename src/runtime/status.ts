@@ -1,4 +1,4 @@
-import { timeText, type Sequence } from '../core/event.ts'
+import { type Sequence, timeText } from '../core/event.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Store } from '../plugin/store.ts'
 import type { SubscriptionState, SubscriptionStatus } from './api.ts'
@@ -20,7 +20,12 @@ export async function observe(store: Store, lane: Lane, lowestRow: Sequence | un
 }
 
 /** A lane as people see it, from the same sets that delivery works on. */
-export function laneStatus(lane: Lane, head: Sequence, nowMs: number, observed: Observed | undefined): SubscriptionStatus {
+export function laneStatus(
+  lane: Lane,
+  head: Sequence,
+  nowMs: number,
+  observed: Observed | undefined,
+): SubscriptionStatus {
   const { ledger, examined } = lane
   const books = ledger.books(examined)
   const floor = ledger.floor(examined, observed?.lowestRow)
@@ -40,7 +45,8 @@ export function laneStatus(lane: Lane, head: Sequence, nowMs: number, observed: 
     lag: Math.max(0, head - examined),
     open: ledger.open,
     counters: { ...ledger.counters, filtered: books.filtered, dead: books.dead, open: books.open },
-    oldestAgeSeconds: !isBehind || observed?.oldestAt === undefined ? 0 : Math.max(0, (nowMs - observed.oldestAt) / 1000),
+    oldestAgeSeconds:
+      !isBehind || observed?.oldestAt === undefined ? 0 : Math.max(0, (nowMs - observed.oldestAt) / 1000),
     nextDue: nextDue === undefined ? undefined : timeText(nextDue),
   }
 }

@@ -87,7 +87,10 @@ export class Services {
         state.restarts += 1
         state.lastError = messageOf(error)
         if (this.#platform.clock.monotonic() - began > healthyMs) pauseMs = firstPauseMs
-        this.#log.error(`${name} failed; it starts again in ${pauseMs} ms`, { error: state.lastError, restarts: state.restarts })
+        this.#log.error(`${name} failed; it starts again in ${pauseMs} ms`, {
+          error: state.lastError,
+          restarts: state.restarts,
+        })
         await this.sleep(pauseMs)
         pauseMs = Math.min(pauseMs * 2, longestPauseMs)
       }

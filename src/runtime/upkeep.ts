@@ -1,6 +1,6 @@
 import type { Sequence } from '../core/event.ts'
-import { frontierLedger, type Store } from '../plugin/store.ts'
 import type { Platform } from '../core/platform.ts'
+import { frontierLedger, type Store } from '../plugin/store.ts'
 import type { Lane } from './lane.ts'
 import { discardDead, redriveDead } from './operations.ts'
 
@@ -56,7 +56,12 @@ async function lowestPin(store: Store): Promise<Sequence> {
   for (const record of records) {
     if (record.subscription === frontierLedger) continue
     const examined = record.follows ? Math.max(record.examined, frontier) : record.examined
-    pin = Math.min(pin, examined, (record.pending[0] ?? Number.POSITIVE_INFINITY) - 1, (record.lowestRow ?? Number.POSITIVE_INFINITY) - 1)
+    pin = Math.min(
+      pin,
+      examined,
+      (record.pending[0] ?? Number.POSITIVE_INFINITY) - 1,
+      (record.lowestRow ?? Number.POSITIVE_INFINITY) - 1,
+    )
   }
   return pin
 }
@@ -68,8 +73,17 @@ export async function tendDead(lanes: readonly Lane[], platform: Platform): Prom
     if (lane.ledger.deadRows === 0) continue
     const { keepMs, redrive } = lane.policy.dead
     if (redrive !== undefined) {
-      await redriveDead(lane, { diedBefore: nowMs - redrive.afterMs, limit: 1000 }, ({ redriven }) => (redriven ?? 0) < redrive.times)
+      await redriveDead(
+        lane,
+        { diedBefore: nowMs - redrive.afterMs, limit: 1000 },
+        ({ redriven }) => (redriven ?? 0) < redrive.times,
+      )
     }
-    if (keepMs !== undefined) await discardDead(lane, { diedBefore: nowMs - keepMs, limit: 1000 }, 'kept as a dead letter as long as the configuration says')
+    if (keepMs !== undefined)
+      await discardDead(
+        lane,
+        { diedBefore: nowMs - keepMs, limit: 1000 },
+        'kept as a dead letter as long as the configuration says',
+      )
   }
 }

@@ -4,6 +4,7 @@ import type { SubscriptionPolicy } from '../core/plan.ts'
 import { defaultRetry } from '../core/retry.ts'
 import { nodePlatform } from '../plugin/platform.ts'
 import type { Delivery } from '../plugin/sink.ts'
+import type { StageFunction } from '../plugin/stage-function.ts'
 import type { Store } from '../plugin/store.ts'
 import { Engine } from './engine.ts'
 import type { EngineSetup } from './opened.ts'
@@ -30,9 +31,16 @@ export function policy(name: string, change: Partial<SubscriptionPolicy> = {}): 
   }
 }
 
+export interface Spec {
+  readonly policy: SubscriptionPolicy
+  readonly answer?: Answer
+  readonly stages?: Readonly<Record<string, StageFunction>>
+  readonly hasSink?: boolean
+}
+
 export type Answer = (delivery: Delivery) => Outcome | undefined | Promise<Outcome | undefined>
 
-export async function engineWith(subscriptions: readonly { policy: SubscriptionPolicy; answer?: Answer }[], store: Store) {
+export async function engineWith(subscriptions: readonly Spec[], store: Store) {
   const received = new Map<string, Delivery[]>()
   const setup: EngineSetup = {
     platform: nodePlatform,
@@ -43,24 +51,29 @@ export async function engineWith(subscriptions: readonly { policy: SubscriptionP
     historyMs: 1e9,
     openStore: async () => store,
     sources: [],
-    subscriptions: subscriptions.map(({ policy: p, answer }) => {
+    subscriptions: subscriptions.map(({ policy: p, answer, stages, hasSink = true }) => {
       received.set(p.name, [])
       return {
         policy: p,
         sinkName: 'test',
         batch: 1,
         runsUserCode: false,
-        createSink: () => ({
-          async deliver(deliveries: readonly Delivery[]) {
-            received.get(p.name)!.push(...deliveries)
-            const outcomes = []
-            for (const delivery of deliveries) outcomes.push((await answer?.(delivery)) ?? { outcome: 'ack' as const })
-            return outcomes
-          },
-        }),
-        createStages: async () => [],
+        createSink: () =>
+          hasSink
+            ? {
+                async deliver(deliveries: readonly Delivery[]) {
+                  received.get(p.name)!.push(...deliveries)
+                  const outcomes = []
+                  for (const delivery of deliveries)
+                    outcomes.push((await answer?.(delivery)) ?? { outcome: 'ack' as const })
+                  return outcomes
+                },
+              }
+            : undefined,
+        createStages: async () => Object.entries(stages ?? {}).map(([name, process]) => ({ name, stage: { process } })),
       }
     }),
+    keepAlive: () => () => undefined,
     createHandler: async () => () => Promise.reject(new Error('none')),
   }
   const engine = new Engine(setup)
@@ -68,8 +81,15 @@ export async function engineWith(subscriptions: readonly { policy: SubscriptionP
   return { engine, received, store }
 }
 
-export const event = (i: number, more: Partial<EventInput> = {}): EventInput => ({ source: 'shop', id: `e${i}`, type: 'order.placed', data: { i }, ...more })
-export const events = (count: number, more?: Partial<EventInput>) => Array.from({ length: count }, (_, i) => event(i, more))
+export const event = (i: number, more: Partial<EventInput> = {}): EventInput => ({
+  source: 'shop',
+  id: `e${i}`,
+  type: 'order.placed',
+  data: { i },
+  ...more,
+})
+export const events = (count: number, more?: Partial<EventInput>) =>
+  Array.from({ length: count }, (_, i) => event(i, more))
 
 export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
   for (let i = 0; i < 2000; i++) {
@@ -79,4 +99,3 @@ export async function until(check: () => boolean | Promise<boolean>): Promise<vo
   }
   throw new Error('condition never came true')
 }
-

@@ -1,0 +1,138 @@
+import { expect, test } from 'vitest'
+import { nodePlatform } from '../plugin/platform.ts'
+import { memory } from '../stores/memory.ts'
+import { engineWith, event, events, policy, until } from './engine-fixture.test-support.ts'
+
+const openMemory = () => memory().declaration.open({}, { directory: '.', platform: nodePlatform })
+
+test('stages run in order, see the context of the one before, and the sink gets what they made of the event', async () => {
+  // S1-17 S1-28 S1-31 S1-65
+  const { engine, received } = await engineWith(
+    [
+      {
+        policy: policy('s'),
+        stages: {
+          first: ({ context }) => ({
+            outcome: 'ack',
+            context: { ...context, tier: 'gold' },
+            event: { data: { total: 2 } },
+          }),
+          second: ({ context, event: e }) => ({
+            outcome: 'ack',
+            context: { ...context, total: (e.data as { total: number }).total },
+          }),
+        },
+      },
+    ],
+    await openMemory(),
+  )
+  await engine.publish(event(1))
+  await engine.idle()
+  const [delivery] = received.get('s')!
+  expect(delivery!.context).toEqual({ tier: 'gold', total: 2 })
+  expect(delivery!.event.data).toEqual({ total: 2 })
+  expect([delivery!.event.sequence, delivery!.event.id]).toEqual([1, 'e1'])
+  expect((await engine.audit()).ok).toBe(true)
+  await engine.stop()
+})
+
+test('a stage that throws is tried again by itself; finished stages are skipped; the pipeline goes on', async () => {
+  // S1-25 S1-68 S3-22
+  const ran: string[] = []
+  let failures = 2
+  const { engine } = await engineWith(
+    [
+      {
+        policy: policy('s'),
+        hasSink: false,
+        stages: {
+          first: ({ event: e }) => void ran.push(`first ${e.id}`),
+          second: ({ event: e, attempt }) => {
+            ran.push(`second ${e.id} ${attempt}`)
+            if (e.id === 'e0' && failures-- > 0) throw new Error('boom')
+          },
+        },
+      },
+    ],
+    await openMemory(),
+  )
+  await engine.publish(events(2))
+  await until(async () => (await engine.subscription('s')).counters.delivered === 2)
+  expect(ran.filter((line) => line.includes('e0'))).toEqual(['first e0', 'second e0 1', 'second e0 2', 'second e0 3'])
+  const explained = await engine.explain(1)
+  expect(explained.deliveries[0]!.attempts[0]).toMatchObject({
+    step: 'second',
+    outcome: 'retry',
+    reason: 'stage second threw: boom',
+  })
+  expect((await engine.audit()).ok).toBe(true)
+  await engine.stop()
+})
+
+test('discard settles as discarded with the reason, reject is dead at once', async () => {
+  // S1-24
+  const { engine, received } = await engineWith(
+    [
+      {
+        policy: policy('s'),
+        stages: { decide: ({ event: e }) => ({ outcome: e.id === 'e0' ? 'discard' : 'reject', reason: 'because' }) },
+      },
+    ],
+    await openMemory(),
+  )
+  await engine.publish(events(2))
+  await engine.idle()
+  expect(received.get('s')).toEqual([])
+  expect((await engine.subscription('s')).counters).toMatchObject({ discarded: 1, dead: 1, delivered: 0 })
+  expect((await engine.explain(1)).deliveries[0]).toMatchObject({ state: 'discarded', reason: 'because' })
+  await engine.stop()
+})
+
+test('after a kill the next stage runs with the context as committed, and earlier stages do not run again', async () => {
+  // K6 S1-30
+  const store = await openMemory()
+  const ran: string[] = []
+  let isStuck = true
+  const spec = {
+    policy: policy('s'),
+    hasSink: false,
+    stages: {
+      first: () => {
+        ran.push('first')
+        return { outcome: 'ack' as const, context: { n: 1 } }
+      },
+      second: ({ context }: { context: unknown }) => {
+        ran.push(`second ${JSON.stringify(context)}`)
+        return isStuck ? new Promise<undefined>(() => undefined) : undefined
+      },
+    },
+  }
+  const killed = await engineWith([spec], store)
+  await killed.engine.publish(event(1))
+  await until(() => ran.length === 2)
+  isStuck = false
+  const { engine } = await engineWith([spec], store)
+  await until(async () => (await engine.subscription('s')).counters.delivered === 1)
+  expect(ran).toEqual(['first', 'second {"n":1}', 'second {"n":1}'])
+  await engine.stop()
+})
+
+test('derived events are appended once, with the step that made them, and are not seen by their own subscription', async () => {
+  const { engine, received } = await engineWith(
+    [
+      {
+        policy: policy('maker'),
+        hasSink: false,
+        stages: { make: () => ({ outcome: 'ack', derive: [{ type: 'order.checked', data: { ok: true } }] }) },
+      },
+      { policy: policy('taker', { match: ['order.checked'] }) },
+    ],
+    await openMemory(),
+  )
+  await engine.publish(event(1))
+  await until(() => received.get('taker')!.length === 1)
+  await engine.idle()
+  expect(received.get('taker')![0]!.event).toMatchObject({ source: 'millrace:/maker', id: 'e1/make/0', sequence: 2 })
+  expect(await engine.subscription('maker')).toMatchObject({ counters: { delivered: 1, filtered: 1 } })
+  await engine.stop()
+})
