@@ -84,10 +84,10 @@ function parseHttpDate(text: string, nowMs: number): number | undefined {
   if (asc !== null) return utcMs(Number(asc[6]), asc[1]!, asc[2]!, asc.slice(3, 6))
   const old = oldDate.exec(text)
   if (old === null) return undefined
-  // Two digits name the century that keeps the date at most 50 years ahead.
-  const thisYear = new globalThis.Date(nowMs).getUTCFullYear()
-  const year = thisYear - (thisYear % 100) + Number(old[3])
-  return utcMs(year > thisYear + 50 ? year - 100 : year, old[2]!, old[1]!, old.slice(4))
+  // Two digits name the year that is less than 50 years gone or at most 50 years ahead.
+  const oldest = new globalThis.Date(nowMs).getUTCFullYear() - 49
+  const year = oldest + ((((Number(old[3]) - oldest) % 100) + 100) % 100)
+  return utcMs(year, old[2]!, old[1]!, old.slice(4))
 }
 
 function utcMs(year: number, monthName: string, day: string, clock: readonly string[]): number | undefined {
