@@ -1,12 +1,12 @@
-export type { Event, EventInput, Json, Sequence } from './core/event.ts'
 export { AppError, type ErrorCode } from './core/errors.ts'
+export type { Event, EventInput, Json, Sequence } from './core/event.ts'
 export type { Outcome } from './core/outcome.ts'
-export { createPipeline, openPipeline, pipelineFromPlan, type PipelineOptions } from './pipeline.ts'
+export { createPipeline, openPipeline, type PipelineOptions, pipelineFromPlan } from './pipeline.ts'
 export { createCatalogue } from './plugin/catalogue.ts'
 export { defineSink, defineSource, defineStage, defineStore } from './plugin/define.ts'
 export type { PipelineConfig } from './plugin/pipeline-config.ts'
-export { stage } from './plugin/stage-function.ts'
 export type { StageInput, StageResult } from './plugin/stage.ts'
+export { stage } from './plugin/stage-function.ts'
 export type {
   AuditReport,
   Explanation,

@@ -6,7 +6,7 @@ import { checkPipeline, type PipelineConfig, type PipelinePlan } from './plugin/
 import { nodePlatform } from './plugin/platform.ts'
 import type { Pipeline } from './runtime/api.ts'
 import { Engine } from './runtime/engine.ts'
-import type { EngineSetup } from './runtime/opened.ts'
+import type { EngineSetup } from './runtime/setup.ts'
 
 /** What a pipeline may be given beside its configuration. */
 export interface PipelineOptions {

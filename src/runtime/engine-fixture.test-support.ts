@@ -7,7 +7,7 @@ import type { Delivery } from '../plugin/sink.ts'
 import type { StageFunction } from '../plugin/stage-function.ts'
 import type { Store } from '../plugin/store.ts'
 import { Engine } from './engine.ts'
-import type { EngineSetup } from './opened.ts'
+import type { EngineSetup } from './setup.ts'
 
 /** Engines on a given store for the runtime's own tests: sinks answer as told and remember what they got. */
 const log = { debug() {}, info() {}, warn() {}, error() {} }

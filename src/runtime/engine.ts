@@ -18,8 +18,10 @@ import type {
 } from './api.ts'
 import { auditStore } from './audit.ts'
 import { explainDelivery } from './explain.ts'
-import { type EngineSetup, Opened } from './opened.ts'
+import { healthOf } from './health.ts'
+import { Opened } from './opened.ts'
 import { discardDead, redriveDead, selectionQuery } from './operations.ts'
+import type { EngineSetup } from './setup.ts'
 import { formatStats } from './stats-table.ts'
 import { laneStatus, retiredStatus } from './status.ts'
 
@@ -130,7 +132,7 @@ export class Engine implements Pipeline {
   }
 
   health(): Promise<Health> {
-    return this.#live.health(this.#stopping !== undefined)
+    return healthOf(this.#live, this.#stopping !== undefined)
   }
 
   async subscriptions(): Promise<readonly SubscriptionStatus[]> {

@@ -1,55 +1,27 @@
 import { AppError, messageOf } from '../core/errors.ts'
 import type { Sequence } from '../core/event.ts'
-import type { EventLimits } from '../core/event-check.ts'
 import { nearest } from '../core/issues.ts'
 import { Ledger } from '../core/ledger.ts'
-import { type LedgerRecord, type LedgerState, noCounters } from '../core/ledger-state.ts'
-import type { SubscriptionPolicy } from '../core/plan.ts'
+import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Log, Platform } from '../core/platform.ts'
-import type { Sink } from '../plugin/sink.ts'
 import type { PluginContext, Source } from '../plugin/source.ts'
-import type { Stage } from '../plugin/stage.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
-import type { Health, Pipeline } from './api.ts'
 import { Dispatch } from './dispatch.ts'
 import { Ingest, noCounts } from './ingest.ts'
 import { Lane } from './lane.ts'
+import { openLedgers } from './open-ledgers.ts'
 import { Quarantine } from './quarantine.ts'
 import { recover } from './recovery.ts'
 import { type OwnedLedger, Settler } from './settler.ts'
+import type { EngineSetup } from './setup.ts'
 import { type RunningSource, runSource } from './source-run.ts'
 import { type Observed, observe } from './status.ts'
 import { Services } from './supervise.ts'
-import { type RetentionPolicy, retain, tendDead } from './upkeep.ts'
-
-/** What an engine is made of: everything checked, nothing opened. */
-export interface EngineSetup {
-  readonly platform: Platform
-  readonly log: Log
-  readonly limits: EventLimits
-  readonly retention: RetentionPolicy
-  readonly dedupMs: number
-  readonly historyMs: number
-  openStore(): Promise<Store>
-  readonly sources: readonly { readonly name: string; readonly isPassive: boolean; create(): Source }[]
-  readonly subscriptions: readonly {
-    readonly policy: SubscriptionPolicy
-    readonly sinkName: string | undefined
-    readonly batch: number
-    readonly runsUserCode: boolean
-    createSink(): Sink | undefined
-    createStages(): Promise<readonly { readonly name: string; readonly stage: Stage }[]>
-  }[]
-  /** Keeps the process alive while the pipeline runs; answers how to let go. */
-  keepAlive(): () => void
-  createHandler(pipeline: Pipeline): Promise<(request: Request) => Promise<Response>>
-}
+import { retain, tendDead } from './upkeep.ts'
 
 const retentionEveryMs = 3_600_000
 const tendEveryMs = 30_000
 const observeEveryMs = 10_000
-/** A lane with work and no attempt under way for this long is not progressing. */
-const stalledMs = 60_000
 
 /** A pipeline whose store and ledgers are open: the parts, wired together. */
 export class Opened {
@@ -191,27 +163,6 @@ export class Opened {
     }
   }
 
-  async health(isStopping: boolean): Promise<Health> {
-    const problems: string[] = []
-    if (isStopping) problems.push('the pipeline is stopping')
-    await this.store
-      .checkWritable()
-      .catch((error: unknown) => problems.push(`the store cannot be written: ${messageOf(error)}`))
-    if (this.settler.isFailing) problems.push(`ledgers cannot be written: ${this.settler.lastError ?? ''}`)
-    for (const lane of this.lanes.values()) {
-      if (lane.stalledForMs > stalledMs)
-        problems.push(
-          `subscription ${lane.name} has work and made no attempt for ${Math.round(lane.stalledForMs / 1000)} s`,
-        )
-      if (lane.calls.overdue > 0)
-        problems.push(`subscription ${lane.name} has ${lane.calls.overdue} attempts that ignore their timeout`)
-    }
-    const loops: Record<string, Health['loops'][string]> = {}
-    for (const [name, state] of this.services.loops) loops[name] = { ...state }
-    loops['dispatch'] = { restarts: this.dispatch.restarts, lastError: this.dispatch.lastError, alive: !isStopping }
-    return { ready: problems.length === 0, problems, loops }
-  }
-
   /** Resolves when nothing is left to do now: waiting retries do not count. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
@@ -343,36 +294,5 @@ export class Opened {
     this.retired = (await this.store.ledgers()).filter(
       ({ subscription }) => subscription !== frontierLedger && !this.lanes.has(subscription),
     )
-  }
-}
-
-async function openLedgers(store: Store, setup: EngineSetup): Promise<Map<string, LedgerRecord>> {
-  const initial = (at: number): LedgerState => ({
-    start: at,
-    examined: at,
-    follows: false,
-    pending: [],
-    counters: noCounters,
-    state: 'running',
-  })
-  const wanted = [{ subscription: frontierLedger, partition: 0, initial: initial(store.head()) }]
-  for (const { policy } of setup.subscriptions) {
-    wanted.push({ subscription: policy.name, partition: 0, initial: initial(await startAt(store, policy)) })
-  }
-  const records = await store.openLedgers(wanted, setup.platform.id())
-  return new Map(records.map((record) => [record.subscription, record]))
-}
-
-/** The sequence after which a new subscription begins. */
-async function startAt(store: Store, { start }: SubscriptionPolicy): Promise<number> {
-  switch (start.kind) {
-    case 'now':
-      return store.head()
-    case 'beginning':
-      return store.oldest() - 1
-    case 'sequence':
-      return Math.max(0, Math.min(start.sequence - 1, store.head()))
-    case 'time':
-      return (await store.sequenceAt(start.timeMs)) - 1
   }
 }

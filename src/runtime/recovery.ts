@@ -94,7 +94,7 @@ async function countDeath(lane: Lane, sequence: Sequence): Promise<void> {
   flight.attemptCount = flight.attempt + 1
   lane.inMemory += 1
   if (flight.deaths >= deathsToDie) {
-    lane.die(flight, 'quarantined: the process died twice while this delivery ran alone')
+    lane.ends.die(flight, 'quarantined: the process died twice while this delivery ran alone')
     return
   }
   lane.inMemory -= 1
