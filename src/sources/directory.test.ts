@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import {
@@ -310,7 +311,7 @@ describe('a file that is not good', () => {
     await driver.drain()
     expect(driver.data()).toEqual([1, 3])
     const reason = await readFile(join(folder, '.failed', 'a.ndjson.error.txt'), 'utf8')
-    expect(reason).toContain('1 events were not accepted')
+    expect(reason).toContain('events not accepted: 1')
     expect(reason).toContain('2: not liked')
   })
 
@@ -357,6 +358,16 @@ describe('what is left alone', () => {
     } finally {
       await rm(outside, { recursive: true })
     }
+  })
+
+  // SEC-68
+  it('does not wait for a named pipe', async () => {
+    execFileSync('mkfifo', [join(folder, 'a.json')])
+    await put('b.json', '1')
+    const driver = createDriver()
+    await driver.drain()
+    expect(driver.data()).toEqual([1])
+    expect(driver.logged.join()).toContain('not a regular file')
   })
 
   it('takes only names that fit the pattern', async () => {

@@ -4,6 +4,7 @@ import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Source, SourceContext } from '../plugin/source.ts'
 import { afterChoices, openFolder } from './directory/finish.ts'
+import { createPutAway } from './directory/put-away.ts'
 import { createFileReader } from './directory/read.ts'
 import { createScanner, matchesName, watchFolder } from './directory/scan.ts'
 
@@ -62,7 +63,8 @@ function createDirectory({ path, pattern, after, settle, every, type, maxLine }:
         clock: context.clock,
         onSkip: (name, reason) => context.log.warn('a file is left alone', { file: name, reason }),
       })
-      const reader = createFileReader(folder, { type, maxLineBytes: maxLine }, context, cursor)
+      const putAway = createPutAway(folder, context.log)
+      const reader = createFileReader(folder, putAway, { type, maxLineBytes: maxLine }, context, cursor)
       const watcher = watchFolder(folder.root)
       const pause = createPause(context)
       try {
@@ -71,7 +73,7 @@ function createDirectory({ path, pattern, after, settle, every, type, maxLine }:
           const hint = watcher.next()
           const { ready, names, nextMs } = await scan()
           yield* reader.batches(ready)
-          await reader.putAway()
+          await putAway.retry()
           await folder.forget(names)
           await pause(Math.min(every, nextMs ?? every), hint)
           if (!(await context.sleep(Math.min(gatherMs, settle)))) return
