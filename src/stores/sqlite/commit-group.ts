@@ -1,0 +1,73 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { scalar } from './database.ts'
+import { conflict, type GroupReply, type WireExtra, type WireGroup } from './protocol.ts'
+import { fieldsPerEvent } from './record.ts'
+import type { WriterState } from './writer-state.ts'
+
+/** Statements of the small tables that a commit may touch. */
+export function prepareCommits(database: DatabaseSync) {
+  return {
+    streamVersion: (stream: string): number =>
+      scalar(database, 'SELECT max(version) FROM streams WHERE stream = ?', stream) ?? 0,
+    addStream: database.prepare('INSERT INTO streams (stream, version, sequence) VALUES (?, ?, ?)'),
+    setCursor: database.prepare('INSERT OR REPLACE INTO cursors (source, value) VALUES (?, ?)'),
+  }
+}
+export type CommitStatements = ReturnType<typeof prepareCommits>
+
+/**
+ * Applies commits one after another within a transaction that the caller owns. A commit is checked before anything of it is
+ * written, so one that is refused needs no savepoint and leaves its neighbours untouched.
+ */
+export function applyGroup(state: WriterState, statements: CommitStatements, group: WireGroup): GroupReply {
+  const { appender, dedup, ledgers } = state
+  const first = appender.head() + 1
+  const exceptions: number[] = []
+  const refused: [number, 'stale-epoch' | 'expect', string][] = []
+  const extras = new Map(group.extras)
+  let event = 0
+  for (const [index, count] of group.counts.entries()) {
+    const extra = extras.get(index)
+    const refusal = extra === undefined ? undefined : refusalOf(extra, state, statements)
+    if (refusal !== undefined) {
+      refused.push([index, ...refusal])
+      event += count
+      continue
+    }
+    const streams = extra?.streams
+    for (let position = 0; position < count; position++, event++) {
+      const sequence = appender.append(group.fields, event * fieldsPerEvent, group.appendedAt)
+      const stream = streams?.[position]
+      if (sequence === 0) exceptions.push(event, appender.found.status === conflict ? 2 : 1, appender.found.sequence)
+      else if (stream !== undefined) addToStream(statements, stream, sequence)
+    }
+    if (extra?.cursor !== undefined) statements.setCursor.run(extra.cursor.source, extra.cursor.value)
+    for (const change of extra?.ledgers ?? []) ledgers.apply(change)
+  }
+  appender.flush()
+  dedup.flush()
+  // Four times what came in pays for sealing and two merges; the least amount lets small commits catch up too.
+  dedup.work(Math.max(1024, 4 * (appender.head() + 1 - first)))
+  return { first, head: appender.head(), exceptions, refused }
+}
+
+function refusalOf(
+  extra: WireExtra,
+  state: WriterState,
+  statements: CommitStatements,
+): ['stale-epoch' | 'expect', string] | undefined {
+  for (const change of extra.ledgers ?? []) {
+    const stale = state.ledgers.staleness(change)
+    if (stale !== undefined) return ['stale-epoch', stale]
+  }
+  if (extra.expect === undefined) return undefined
+  const { stream, version } = extra.expect
+  const current = statements.streamVersion(stream)
+  return current === version
+    ? undefined
+    : ['expect', `stream "${stream}" is at version ${current}, the commit expects ${version}`]
+}
+
+function addToStream(statements: CommitStatements, stream: string, sequence: number): void {
+  statements.addStream.run(stream, statements.streamVersion(stream) + 1, sequence)
+}

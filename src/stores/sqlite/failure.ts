@@ -1,0 +1,63 @@
+import { AppError, type ErrorCode } from '../../core/errors.ts'
+
+/** An error as it crosses from a worker thread: an AppError's code survives, its class does not. */
+export interface WireFailure {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+// Primary result codes of SQLite (the low byte of the extended ones).
+const primary = { busy: 5, readonly: 8, ioerr: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 } as const
+
+/** The primary result code of an error of `node:sqlite`; undefined for any other error. */
+export function sqliteCode(error: unknown): number | undefined {
+  const code = (error as { errcode?: unknown } | null)?.errcode
+  return typeof code === 'number' ? code & 0xff : undefined
+}
+
+/** What a failure of SQLite means, when nothing of the write can be there. */
+export function failureOf(error: unknown, doing: string): AppError {
+  if (error instanceof AppError) return error
+  const because = error instanceof Error ? error.message : String(error)
+  const make = (code: ErrorCode, advice: string): AppError =>
+    new AppError(code, `${doing}: ${because}. ${advice}`, { cause: error })
+  switch (sqliteCode(error)) {
+    case primary.full:
+      return make('store-full', 'Nothing of it was stored. Free space; the next write then works.')
+    case primary.readonly:
+      return make('store-readonly', 'Nothing of it was stored. Make the file and its folder writable.')
+    case primary.busy:
+      return make('store-locked', 'Another connection holds the file. End the other process and try again.')
+    case primary.corrupt:
+    case primary.notADatabase:
+      return make('store-corrupt', 'Run `millrace verify`, then restore a backup.')
+    case primary.ioerr:
+    case primary.cantOpen:
+      return make('store-indeterminate', 'Check the disk; sending the same events again is safe.')
+    default:
+      return make('internal', 'This is a bug in the SQLite store.')
+  }
+}
+
+/** A failed COMMIT of which it is not known what reached the disk. */
+export function indeterminate(error: unknown): AppError {
+  const because = error instanceof Error ? error.message : String(error)
+  return new AppError(
+    'store-indeterminate',
+    `committing to the SQLite store failed, and the write may or may not be there: ${because}. Send the same events again: what is there is answered as a duplicate.`,
+    { cause: error },
+  )
+}
+
+export function isFull(error: unknown): boolean {
+  return sqliteCode(error) === primary.full
+}
+
+export function toWire(error: unknown): WireFailure {
+  const known = failureOf(error, 'using the SQLite store')
+  return { code: known.code, message: known.message }
+}
+
+export function fromWire(failure: WireFailure): AppError {
+  return new AppError(failure.code, failure.message)
+}

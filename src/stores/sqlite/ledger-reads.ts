@@ -1,0 +1,106 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Sequence } from '../../core/event.ts'
+import { compilePatterns } from '../../core/match.ts'
+import type { DeadQuery, HistoryQuery, RowQuery } from '../../plugin/store.ts'
+import { prepareRows } from './database.ts'
+import type { WireLedger } from './protocol.ts'
+
+type Value = string | number
+
+/** Every ledger, or one subscription's, with what is counted from its rows. */
+export function readLedgers(database: DatabaseSync): WireLedger[] {
+  return database
+    .prepare(
+      `WITH open AS (SELECT subscription, count(*) AS rows, min(sequence) AS lowest FROM deliveries GROUP BY subscription),
+            held AS (SELECT subscription, sum(count) AS rows, min(lowest) AS lowest FROM held GROUP BY subscription),
+            dead AS (SELECT subscription, count(*) AS rows FROM dead GROUP BY subscription)
+       SELECT ledgers.*, ifnull(open.rows, 0) + ifnull(held.rows, 0) AS openRows, ifnull(dead.rows, 0) AS deadRows,
+              min(ifnull(open.lowest, held.lowest), ifnull(held.lowest, open.lowest)) AS lowestRow
+       FROM ledgers LEFT JOIN open USING (subscription) LEFT JOIN held USING (subscription) LEFT JOIN dead USING (subscription)
+       ORDER BY subscription, partition`,
+    )
+    .all()
+    .map((row) => ({ ...row }) as unknown as WireLedger)
+}
+
+/** The reader's half of the ledger statements: flat rows in the order in which rows.ts decodes them. */
+export function createLedgerReads(database: DatabaseSync) {
+  const prepare = (sql: string) => prepareRows(database, sql)
+  const due = prepare(
+    'SELECT sequence, due, body FROM deliveries WHERE subscription = ? AND due <= ? AND sequence > ? ORDER BY due, sequence LIMIT ?',
+  )
+  const rowsAfter = prepare(
+    'SELECT sequence, due, body FROM deliveries WHERE subscription = ? AND sequence > ? ORDER BY sequence LIMIT ?',
+  )
+  const oneRow = prepare('SELECT sequence, due, body FROM deliveries WHERE subscription = ? AND sequence = ?')
+  const nextDue = prepare('SELECT min(due) FROM deliveries WHERE subscription = ?')
+  const held = prepare('SELECT key, sequences FROM held WHERE subscription = ? ORDER BY lowest, key')
+  const deadAfter = prepare(
+    'SELECT sequence, died, type, body FROM dead WHERE subscription = ? AND sequence > ? ORDER BY sequence',
+  )
+  const oneDead = prepare('SELECT sequence, died, type, body FROM dead WHERE subscription = ? AND sequence = ?')
+  const span = prepare('SELECT span FROM history_span WHERE subscription = ?')
+  const historyOf = prepare(
+    'SELECT last, n, first, at, body FROM history WHERE subscription = ? AND last >= ? AND last <= ? AND first <= ? ORDER BY last, n LIMIT ?',
+  )
+  const historyAfter = prepare(
+    'SELECT last, n, first, at, body FROM history WHERE subscription = ? AND (last, n) > (?, ?) ORDER BY last, n LIMIT ?',
+  )
+  const base = prepare('SELECT state, count FROM history_base WHERE subscription = ?')
+
+  return {
+    ledgers: () => readLedgers(database),
+    rows(subscription: string, query: RowQuery): unknown[] {
+      if (query.sequences !== undefined) {
+        return sortedOnce(query.sequences)
+          .flatMap((sequence) => oneRow.all(subscription, sequence))
+          .filter((row) => isWanted(row as unknown as Value[], query))
+          .slice(0, query.limit)
+      }
+      if (query.dueBefore !== undefined) return due.all(subscription, query.dueBefore, query.after ?? 0, query.limit)
+      return rowsAfter.all(subscription, query.after ?? 0, query.limit)
+    },
+    nextDue(subscription: string): number | null {
+      return (nextDue.get(subscription) as unknown as [number | null])[0]
+    },
+    held: (subscription: string): unknown[] => held.all(subscription),
+    dead(subscription: string, query: DeadQuery): unknown[] {
+      const isType = query.type === undefined ? () => true : compilePatterns(query.type)
+      const found: unknown[] = []
+      const rows =
+        query.sequences === undefined
+          ? deadAfter.iterate(subscription, query.after ?? 0)
+          : sortedOnce(query.sequences).flatMap((sequence) => oneDead.all(subscription, sequence))
+      for (const row of rows) {
+        const [sequence, died, type] = row as unknown as [number, number, string, string]
+        if (
+          sequence <= (query.after ?? 0) ||
+          (query.diedBefore !== undefined && died >= query.diedBefore) ||
+          !isType(type)
+        )
+          continue
+        found.push(row)
+        if (found.length >= query.limit) break
+      }
+      return found
+    },
+    history(subscription: string, query: HistoryQuery): unknown[] {
+      const [last, n] = (query.after ?? '-1.0').split('.').map(Number) as [number, number]
+      if (query.sequence === undefined) return historyAfter.all(subscription, last, n, query.limit)
+      const widest = (span.get(subscription) as unknown as [number] | undefined)?.[0] ?? 0
+      const rows = historyOf.all(subscription, query.sequence, query.sequence + widest, query.sequence, -1)
+      const isLater = (row: Value[]): boolean =>
+        (row[0] as number) > last || (row[0] === last && (row[1] as number) > n)
+      return (rows as unknown as Value[][]).filter(isLater).slice(0, query.limit)
+    },
+    historyBase: (subscription: string): unknown[] => base.all(subscription),
+  }
+}
+
+const sortedOnce = (sequences: readonly Sequence[]): Sequence[] => [...new Set(sequences)].sort((a, b) => a - b)
+
+function isWanted([sequence, due]: Value[], query: RowQuery): boolean {
+  return (
+    (sequence as number) > (query.after ?? 0) && (query.dueBefore === undefined || (due as number) <= query.dueBefore)
+  )
+}

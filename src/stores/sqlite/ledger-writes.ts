@@ -1,0 +1,120 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { AppError } from '../../core/errors.ts'
+import { readLedgers } from './ledger-reads.ts'
+import type { WireChange, WireLedger } from './protocol.ts'
+
+/** Everything that changes in ledgers, within a transaction that the caller owns. */
+export interface LedgerWrites {
+  /** Why a change is refused; undefined when its epoch is the newest. */
+  staleness(change: WireChange): string | undefined
+  apply(change: WireChange): void
+  setMark(subscription: string, partition: number, epoch: number, mark: string | null): void
+  open(wanted: readonly { subscription: string; partition: number; initial: string }[], owner: string): WireLedger[]
+}
+
+const keyOf = (subscription: string, partition: number): string => `${partition} ${subscription}`
+
+/** @param generation Grows with every opening: makes history rows unique without looking. */
+export function createLedgerWrites(database: DatabaseSync, generation: number): LedgerWrites {
+  const prepare = (sql: string) => database.prepare(sql)
+  const insertLedger = prepare(
+    `INSERT INTO ledgers (subscription, partition, epoch, owner, body) VALUES (?, ?, 1, ?, ?)
+     ON CONFLICT (subscription, partition) DO UPDATE SET epoch = epoch + 1, owner = excluded.owner`,
+  )
+  const epochOf = prepare('SELECT epoch FROM ledgers WHERE subscription = ? AND partition = ?')
+  const setBody = prepare('UPDATE ledgers SET body = ? WHERE subscription = ? AND partition = ?')
+  const setMark = prepare('UPDATE ledgers SET mark = ? WHERE subscription = ? AND partition = ?')
+  const put = prepare('INSERT OR REPLACE INTO deliveries (subscription, sequence, due, body) VALUES (?, ?, ?, ?)')
+  const remove = prepare('DELETE FROM deliveries WHERE subscription = ? AND sequence = ?')
+  const bury = prepare('INSERT OR REPLACE INTO dead (subscription, sequence, died, type, body) VALUES (?, ?, ?, ?, ?)')
+  const unbury = prepare('DELETE FROM dead WHERE subscription = ? AND sequence = ?')
+  const hold = prepare(
+    'INSERT OR REPLACE INTO held (subscription, key, lowest, count, sequences) VALUES (?, ?, ?, ?, ?)',
+  )
+  const release = prepare('DELETE FROM held WHERE subscription = ? AND key = ?')
+  const history = prepare('INSERT INTO history (subscription, last, n, first, at, body) VALUES (?, ?, ?, ?, ?, ?)')
+  const widen = prepare('INSERT OR REPLACE INTO history_span (subscription, span) VALUES (?, ?)')
+  const spans = new Map<string, number>()
+  for (const row of prepare('SELECT subscription, span FROM history_span').iterate())
+    spans.set(String(row['subscription']), Number(row['span']))
+  const epochs = new Map<string, number>()
+  for (const row of prepare('SELECT subscription, partition, epoch FROM ledgers').iterate()) {
+    epochs.set(keyOf(String(row['subscription']), Number(row['partition'])), Number(row['epoch']))
+  }
+  let historyCount = generation * 2 ** 31
+
+  const staleness: LedgerWrites['staleness'] = ({ subscription, partition, epoch }) => {
+    const current = epochs.get(keyOf(subscription, partition))
+    if (current === epoch) return undefined
+    return current === undefined
+      ? `there is no ledger of "${subscription}" (partition ${partition})`
+      : `the ledger of "${subscription}" (partition ${partition}) has epoch ${current}, the write has ${epoch}`
+  }
+
+  const addHistory = (subscription: string, rows: readonly (string | number)[]): void => {
+    let widest = spans.get(subscription) ?? -1
+    for (let at = 0; at < rows.length; at += 4) {
+      const [last, first] = [rows[at] as number, rows[at + 1] as number]
+      history.run(subscription, last, ++historyCount, first, rows[at + 2] as number, rows[at + 3] as string)
+      if (last - first > widest) {
+        // Powers of two, so that a slowly growing span is not written each time.
+        widest = 2 ** Math.ceil(Math.log2(last - first + 1))
+        widen.run(subscription, widest)
+        spans.set(subscription, widest)
+      }
+    }
+  }
+
+  return {
+    staleness,
+    apply(change) {
+      const { subscription, partition } = change
+      if (change.ledger !== undefined) setBody.run(change.ledger, subscription, partition)
+      if (change.mark !== undefined) setMark.run(change.mark, subscription, partition)
+      for (const sequence of change.remove ?? []) remove.run(subscription, sequence)
+      for (let rows = change.put ?? [], at = 0; at < rows.length; at += 3) {
+        put.run(subscription, rows[at] as number, rows[at + 1] as number, rows[at + 2] as string)
+      }
+      for (const sequence of change.unbury ?? []) unbury.run(subscription, sequence)
+      for (let rows = change.bury ?? [], at = 0; at < rows.length; at += 4) {
+        bury.run(
+          subscription,
+          rows[at] as number,
+          rows[at + 1] as number,
+          rows[at + 2] as string,
+          rows[at + 3] as string,
+        )
+      }
+      for (let rows = change.hold ?? [], at = 0; at < rows.length; at += 4) {
+        if (rows[at + 2] === 0) release.run(subscription, rows[at] as string)
+        else
+          hold.run(
+            subscription,
+            rows[at] as string,
+            rows[at + 1] as number,
+            rows[at + 2] as number,
+            rows[at + 3] as string,
+          )
+      }
+      if (change.history !== undefined) addHistory(subscription, change.history)
+    },
+    setMark(subscription, partition, epoch, mark) {
+      const stale = staleness({ subscription, partition, epoch })
+      if (stale !== undefined)
+        throw new AppError(
+          'state-conflict',
+          `writing a suspect mark was refused: ${stale}. Another owner took the subscription over.`,
+        )
+      setMark.run(mark, subscription, partition)
+    },
+    open(wanted, owner) {
+      for (const { subscription, partition, initial } of wanted) {
+        insertLedger.run(subscription, partition, owner, initial)
+        const row = epochOf.get(subscription, partition) as { epoch: number }
+        epochs.set(keyOf(subscription, partition), row.epoch)
+      }
+      const stored = new Map(readLedgers(database).map((row) => [keyOf(row.subscription, row.partition), row]))
+      return wanted.map(({ subscription, partition }) => stored.get(keyOf(subscription, partition)) as WireLedger)
+    },
+  }
+}

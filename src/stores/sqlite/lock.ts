@@ -1,0 +1,46 @@
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { AppError } from '../../core/errors.ts'
+import { sqliteCode } from './failure.ts'
+
+/** Makes folder and file for this user only, and answers the one true path: links must not lead to two locks. */
+export function prepareFile(path: string): string {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  createPrivate(path)
+  const real = realpathSync(path)
+  return join(dirname(real), basename(real))
+}
+
+// An existing file is never opened and closed here: closing any descriptor of it drops the locks that SQLite holds in this process.
+function createPrivate(path: string): void {
+  if (existsSync(path)) return
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+    chmodSync(path, 0o600)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+/**
+ * Takes the store for this process: an exclusive transaction on a file of its own, held until close or death.
+ * Readers of the store itself are not kept out.
+ */
+export function takeLock(path: string): { release(): void } {
+  const lockPath = `${path}.lock`
+  createPrivate(lockPath)
+  const database = new DatabaseSync(lockPath, { timeout: 0 })
+  try {
+    database.exec('BEGIN EXCLUSIVE')
+  } catch (error) {
+    database.close()
+    if (sqliteCode(error) !== 5) throw error
+    throw new AppError(
+      'store-locked',
+      `opening ${path}: another process has this store open. Stop that process, use its server, or open the store read-only.`,
+      { cause: error },
+    )
+  }
+  return { release: () => database.close() }
+}
