@@ -36,6 +36,7 @@ export interface Spec {
   readonly answer?: Answer
   readonly stages?: Readonly<Record<string, StageFunction>>
   readonly hasSink?: boolean
+  readonly runsUserCode?: boolean
 }
 
 export type Answer = (delivery: Delivery) => Outcome | undefined | Promise<Outcome | undefined>
@@ -51,13 +52,13 @@ export async function engineWith(subscriptions: readonly Spec[], store: Store) {
     historyMs: 1e9,
     openStore: async () => store,
     sources: [],
-    subscriptions: subscriptions.map(({ policy: p, answer, stages, hasSink = true }) => {
+    subscriptions: subscriptions.map(({ policy: p, answer, stages, hasSink = true, runsUserCode = false }) => {
       received.set(p.name, [])
       return {
         policy: p,
         sinkName: 'test',
         batch: 1,
-        runsUserCode: false,
+        runsUserCode,
         createSink: () =>
           hasSink
             ? {

@@ -123,7 +123,7 @@ export class Opened {
     for (const lane of this.lanes.values()) {
       const record = this.#records.get(lane.name)!
       if (isUnclean && lane.setup.runsUserCode && record.mark !== undefined)
-        this.quarantine.suspect(lane, record.mark.upTo)
+        this.quarantine.suspect(lane, Math.min(record.mark.upTo, this.store.head()))
       await recover(lane, record, isUnclean)
     }
     for (const lane of this.lanes.values()) {

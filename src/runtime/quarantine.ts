@@ -20,6 +20,7 @@ export class Quarantine {
   readonly #marking = new Set<Lane>()
   /** Lanes with suspects left, and up to which sequence. */
   readonly #suspects = new Map<Lane, Sequence>()
+  readonly #lanes = new Set<Lane>()
   #isRunningOne = false
 
   constructor(store: Store, log: Log) {
@@ -32,33 +33,26 @@ export class Quarantine {
     this.#suspects.set(lane, upTo)
   }
 
-  get hasSuspects(): boolean {
-    return this.#suspects.size > 0
-  }
-
   /** May the lane start user code now? If not, it is called again when it may. */
   admits(lane: Lane): boolean {
     if (this.#suspects.size > 0) {
       this.#runSuspects()
       return false
     }
-    if ((this.#marked.get(lane) ?? -1) >= this.#highest(lane)) return true
+    if ((this.#marked.get(lane) ?? -1) >= lane.examined) return true
     this.#mark(lane)
     return false
   }
 
-  onEnd(_lane: Lane): void {
+  /** An attempt of user code has ended. */
+  onEnd(): void {
     if (this.#suspects.size > 0) this.#runSuspects()
-  }
-
-  #highest(lane: Lane): Sequence {
-    return lane.examined
   }
 
   #mark(lane: Lane): void {
     if (this.#marking.has(lane)) return
     this.#marking.add(lane)
-    const upTo = this.#highest(lane) + markAhead
+    const upTo = lane.examined + markAhead
     this.#store
       .mark(lane.name, 0, lane.epoch, { upTo })
       .then(
@@ -80,48 +74,41 @@ export class Quarantine {
     if (this.#isRunningOne) return
     for (const [lane, upTo] of this.#suspects) {
       const flight = lane.ready.peek()
-      if (flight !== undefined && lane.isRunning) {
+      if (flight !== undefined && flight.sequence <= upTo && lane.isRunning) {
         this.#isRunningOne = true
         lane.ready.shift()
-        void this.#runOne(lane, flight, upTo).finally(() => {
-          this.#isRunningOne = false
-          this.#next()
-        })
+        void this.#runAlone(lane, flight, upTo)
         return
       }
-      if (
-        !lane.isRunning ||
-        (lane.isIdle && lane.examined >= Math.min(upTo, this.#store.head()) && !lane.due.isLoading)
-      ) {
-        this.#suspects.delete(lane)
-      }
+      const isDone = lane.active === 0 && lane.examined >= upTo && !lane.due.isLoading
+      if (isDone || !lane.isRunning) this.#suspects.delete(lane)
+    }
+    if (this.#suspects.size === 0) this.#releaseAll()
+  }
+
+  async #runAlone(lane: Lane, flight: Flight, upTo: Sequence): Promise<void> {
+    try {
+      // The ledger must know the delivery before it runs: a death is counted against what is stored.
+      await lane.around.settler().flush()
+      await this.#store.mark(lane.name, 0, lane.epoch, { upTo, solo: flight.sequence })
+      await lane.runAlone(flight)
+      await lane.around.settler().flush()
+      await this.#store.mark(lane.name, 0, lane.epoch, { upTo })
+    } catch (error) {
+      this.#log.error(`marking a delivery of ${lane.name} that runs alone failed`, { error: messageOf(error) })
+    } finally {
+      this.#isRunningOne = false
+      this.#runSuspects()
     }
   }
 
-  async #runOne(lane: Lane, flight: Flight, upTo: Sequence): Promise<void> {
-    // The ledger must know the delivery before it runs: a death is counted against what is stored.
-    await lane.around.settler().flush()
-    await this.#store.mark(lane.name, 0, lane.epoch, { upTo, solo: flight.sequence })
-    await lane.runAlone(flight)
-    await lane.around.settler().flush()
-    await this.#store.mark(lane.name, 0, lane.epoch, { upTo })
+  /** No suspects are left: user code runs as usual again. */
+  #releaseAll(): void {
+    for (const lane of this.#lanes) lane.around.platform.soon(() => lane.pump())
   }
 
-  #next(): void {
-    this.#runSuspects()
-    if (this.#suspects.size === 0) for (const lane of this.#lanes) lane.pump()
-  }
-
-  readonly #lanes = new Set<Lane>()
-
-  /** Every lane that runs user code. */
+  /** A lane that runs user code. */
   know(lane: Lane): void {
     this.#lanes.add(lane)
-  }
-
-  forget(lane: Lane): void {
-    this.#lanes.delete(lane)
-    this.#suspects.delete(lane)
-    this.#marked.delete(lane)
   }
 }
