@@ -3,7 +3,7 @@ import { appendFile, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDriver as createDriverIn, type SourceEvent } from './directory/driver-fixture.ts'
+import { createDriver as createDriverIn, type SourceEvent } from './directory/driver-fixture.test-support.ts'
 
 let folder: string
 beforeEach(async () => {

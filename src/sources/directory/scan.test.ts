@@ -4,7 +4,7 @@ import { appendFile, link, mkdir, mkdtemp, readdir, rm, symlink, writeFile } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createDriver as createDriverIn } from './driver-fixture.ts'
+import { createDriver as createDriverIn } from './driver-fixture.test-support.ts'
 
 let folder: string
 beforeEach(async () => {
