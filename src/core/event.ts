@@ -109,9 +109,17 @@ export class Event<Data = Json> {
   }
 }
 
-/** Milliseconds since 1970 as RFC 3339 text in UTC. */
+let knownSecond = -1
+let knownText = ''
+
+/** Milliseconds since 1970 as RFC 3339 text in UTC. Events come in order of time, so the text of the last second is kept. */
 export function timeText(ms: number): string {
-  return new globalThis.Date(ms).toISOString()
+  const second = Math.floor(ms / 1000)
+  if (second !== knownSecond) {
+    knownText = new globalThis.Date(second * 1000).toISOString().slice(0, 20)
+    knownSecond = second
+  }
+  return `${knownText}${String(Math.floor(ms) - second * 1000).padStart(3, '0')}Z`
 }
 
 /** Freezes a JSON value and everything below it, without recursion; bytes are left as they are. */
