@@ -34,10 +34,12 @@ export function createGroupCommit(parts: {
   readonly now: () => number
   /** Runs before the callers are answered: the head moves first. */
   readonly onHead: (head: Sequence) => void
+  /** Called after each group with the length of the write-ahead log. */
+  readonly onLog: (pages: number) => void
   /** Called whenever nothing is left to write. */
   readonly onIdle: () => void
 }): GroupCommit {
-  const { writer, tail, durability, now, onHead, onIdle } = parts
+  const { writer, tail, durability, now, onHead, onLog, onIdle } = parts
   const waiting: Waiting[] = []
   const drained: (() => void)[] = []
   let groups = 0
@@ -79,7 +81,10 @@ export function createGroupCommit(parts: {
     const appendedAt = now()
     writer
       .call('group', { appendedAt, fields, counts, extras })
-      .then((reply) => answer(members, counts, reply, { appendedAt, fields, sizes }))
+      .then((reply) => {
+        answer(members, counts, reply, { appendedAt, fields, sizes })
+        onLog(reply.logPages)
+      })
       .catch((error: unknown) => {
         for (const member of members) member.reject(error)
       })

@@ -12,11 +12,11 @@ export function readLedgers(database: DatabaseSync): WireLedger[] {
   return database
     .prepare(
       `WITH open AS (SELECT subscription, count(*) AS rows, min(sequence) AS lowest FROM deliveries GROUP BY subscription),
-            held AS (SELECT subscription, sum(count) AS rows, min(lowest) AS lowest FROM held GROUP BY subscription),
-            dead AS (SELECT subscription, count(*) AS rows FROM dead GROUP BY subscription)
-       SELECT ledgers.*, ifnull(open.rows, 0) + ifnull(held.rows, 0) AS openRows, ifnull(dead.rows, 0) AS deadRows,
-              min(ifnull(open.lowest, held.lowest), ifnull(held.lowest, open.lowest)) AS lowestRow
-       FROM ledgers LEFT JOIN open USING (subscription) LEFT JOIN held USING (subscription) LEFT JOIN dead USING (subscription)
+            waiting AS (SELECT subscription, sum(count) AS rows, min(lowest) AS lowest FROM held GROUP BY subscription),
+            died AS (SELECT subscription, count(*) AS rows FROM dead GROUP BY subscription)
+       SELECT ledgers.*, ifnull(open.rows, 0) + ifnull(waiting.rows, 0) AS openRows, ifnull(died.rows, 0) AS deadRows,
+              min(ifnull(open.lowest, waiting.lowest), ifnull(waiting.lowest, open.lowest)) AS lowestRow
+       FROM ledgers LEFT JOIN open USING (subscription) LEFT JOIN waiting USING (subscription) LEFT JOIN died USING (subscription)
        ORDER BY subscription, partition`,
     )
     .all()

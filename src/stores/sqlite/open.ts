@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../core/errors.ts'
 import type { CreateContext } from '../../plugin/define.ts'
 import type { Store } from '../../plugin/store.ts'
+import { createCheckpoints } from './checkpoints.ts'
 import { type DedupOptions, defaultDedup } from './dedup/dedup.ts'
 import { failureOf } from './failure.ts'
 import { createGroupCommit } from './group-commit.ts'
@@ -39,7 +40,7 @@ export async function openSqlite(options: SqliteStoreOptions, context: CreateCon
     const opened = await writer?.call('open')
     reader = openPort<ReaderOperations>('reader', data)
     const start = opened ?? (await reader.call('position'))
-    return createStore({ options, path, writer, reader, start, now: () => context.platform.clock.now() })
+    return createStore({ options, path, data, writer, reader, start, now: () => context.platform.clock.now() })
   } catch (error) {
     await Promise.all([writer?.terminate(), reader?.terminate()])
     throw error
@@ -67,6 +68,7 @@ function locate(options: SqliteStoreOptions, context: CreateContext): string {
 interface Opened {
   readonly options: SqliteStoreOptions
   readonly path: string
+  readonly data: WriterData
   readonly writer: Port<WriterOperations> | undefined
   readonly reader: Port<ReaderOperations>
   readonly start: WriterOpened
@@ -76,7 +78,7 @@ interface Opened {
 /** How long nothing must have been written before background work begins on its own. */
 const idleMs = 200
 
-function createStore({ options, path, writer, reader, start, now }: Opened): Store {
+function createStore({ options, path, data, writer, reader, start, now }: Opened): Store {
   const heads = createHeads(start)
   const tail = createTail(start.head)
   let closing: Promise<void> | undefined
@@ -94,10 +96,19 @@ function createStore({ options, path, writer, reader, start, now }: Opened): Sto
       )
     }, idleMs).unref()
   }
+  const checkpoints = createCheckpoints(writer, data)
   const group =
     writer === undefined
       ? undefined
-      : createGroupCommit({ writer, tail, durability: options.durability, now, onHead: heads.moveHead, onIdle: tidy })
+      : createGroupCommit({
+          writer,
+          tail,
+          durability: options.durability,
+          now,
+          onHead: heads.moveHead,
+          onIdle: tidy,
+          onLog: checkpoints.onLog,
+        })
 
   const parts: StoreParts = {
     path,
@@ -125,6 +136,7 @@ function createStore({ options, path, writer, reader, start, now }: Opened): Sto
     await group?.drain()
     heads.close()
     // The reader first: the last connection to close empties the write-ahead log.
+    await checkpoints.close()
     await reader.call('close').finally(() => reader.terminate())
     await writer?.call('close').finally(() => writer.terminate())
   }

@@ -20,7 +20,7 @@ export interface Port<Ops extends object> {
  * It keeps the process alive only while a call is open: an append that was handed in is finished, an idle store stops nobody.
  */
 export function openPort<Ops extends object = Operations>(
-  module: 'writer' | 'reader' | 'inspector',
+  module: 'writer' | 'reader' | 'checkpointer' | 'inspector',
   workerData: unknown,
 ): Port<Ops> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'

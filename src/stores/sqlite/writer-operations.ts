@@ -1,5 +1,5 @@
 import type { Sequence } from '../../core/event.ts'
-import { createCheckpoint } from './checkpoint.ts'
+import { createCheckpoint, pagesBeforeCheckpoint } from './checkpoint.ts'
 import { applyGroup, type CommitStatements, prepareCommits } from './commit-group.ts'
 import { setDurability } from './database.ts'
 import { takeLock } from './lock.ts'
@@ -16,7 +16,7 @@ interface Live {
 
 export interface WriterOperations {
   open(): WriterOpened
-  group(group: WireGroup): GroupReply
+  group(group: WireGroup): GroupReply & { readonly logPages: number }
   mark(subscription: string, partition: number, epoch: number, mark: string | null): void
   openLedgers(
     wanted: readonly { subscription: string; partition: number; initial: string }[],
@@ -34,6 +34,8 @@ export interface WriterOperations {
   /** Call until 0. */
   pruneHistory(beforeMs: number): number
   checkWritable(): void
+  /** Moves what the checkpoint thread left of the write-ahead log. */
+  finishCheckpoint(): void
   /** Background work for an idle moment: sealing, merging, moving the write-ahead log. True when there is more. */
   tidy(): boolean
   close(): void
@@ -78,23 +80,14 @@ export function createWriter(data: WriterData): WriterOperations {
     }
   }
 
-  const checkpointIfDue = (): void => {
-    if (live?.checkpoint.isDue() === true) live.checkpoint.run()
-  }
-
   return {
     open() {
       const { state } = current()
       return { incarnation: state.incarnation, head: state.appender.head(), oldest: state.oldest }
     },
     group(group) {
-      const reply = write('committing events and ledgers', ({ state, commits, checkpoint }) => {
-        checkpoint.grew(2 + group.fields.length / 9 / 16)
-        return applyGroup(state, commits, group)
-      })
-      // After the answer has left, and before the next group.
-      if (live?.checkpoint.isDue() === true) setImmediate(checkpointIfDue)
-      return reply
+      const reply = write('committing events and ledgers', ({ state, commits }) => applyGroup(state, commits, group))
+      return { ...reply, logPages: live?.checkpoint.pending() ?? 0 }
     },
     mark: (subscription, partition, epoch, mark) =>
       writeUnsynced('writing a suspect mark', ({ state }) =>
@@ -125,8 +118,7 @@ export function createWriter(data: WriterData): WriterOperations {
         Number(state.database.prepare('DELETE FROM state WHERE source = ? AND at < ?').run(source, timeMs).changes),
       ),
     pruneEvents: (through) =>
-      writeUnsynced('removing old events', ({ state, checkpoint }) => {
-        checkpoint.grew(100)
+      writeUnsynced('removing old events', ({ state }) => {
         state.oldest = pruneEvents(state.database, state.oldest, Math.min(through, state.appender.head()))
         return state.oldest
       }),
@@ -147,15 +139,15 @@ export function createWriter(data: WriterData): WriterOperations {
         )
       })
     },
+    finishCheckpoint() {
+      current().checkpoint.run()
+    },
     tidy() {
       const { state, checkpoint } = current()
       if (state.dedup.isBehind()) {
-        writeUnsynced('sorting identities', () => {
-          checkpoint.grew(64)
-          state.dedup.work(8192)
-        })
+        writeUnsynced('sorting identities', () => state.dedup.work(8192))
       }
-      checkpointIfDue()
+      if (checkpoint.pending() > pagesBeforeCheckpoint) checkpoint.run()
       return live?.state.dedup.isBehind() ?? false
     },
     close() {
