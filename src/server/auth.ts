@@ -68,7 +68,10 @@ export function createAuth(options: AuthOptions): Auth {
 export function requireScope(caller: Caller, scope: Scope): void {
   if (caller.scopes.has(scope)) return
   if (caller.name === 'anonymous') {
-    throw new AppError('unauthorized', `this needs a token with the scope ${scope}: send it as "Authorization: Bearer …"`)
+    throw new AppError(
+      'unauthorized',
+      `this needs a token with the scope ${scope}: send it as "Authorization: Bearer …"`,
+    )
   }
   throw new AppError('forbidden', `the token ${caller.name} does not have the scope ${scope}`)
 }
@@ -100,7 +103,8 @@ export async function ensureAdminToken(path: string): Promise<string> {
     await rm(part, { force: true })
   }
   const made = await readToken(path)
-  if (made === undefined) throw new AppError('internal', `making the admin token in ${path} failed: the file is not there`)
+  if (made === undefined)
+    throw new AppError('internal', `making the admin token in ${path} failed: the file is not there`)
   return made
 }
 
@@ -108,7 +112,10 @@ async function readToken(path: string): Promise<string | undefined> {
   try {
     const token = (await readFile(path, 'utf8')).trim()
     if (token.length >= 22) return token
-    throw new AppError('config-invalid', `the admin token in ${path} is shorter than 22 characters: remove the file, and a new one is made`)
+    throw new AppError(
+      'config-invalid',
+      `the admin token in ${path} is shorter than 22 characters: remove the file, and a new one is made`,
+    )
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

@@ -9,10 +9,13 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   /** Where the other end is, when that is known. */
   readonly address: string | undefined
-  /** Reads all of the body, at most `limitBytes`: beyond it `body-too-large`. Called once at most, and not with `chunks`. */
-  readBody(limitBytes: number): Promise<Uint8Array>
-  /** The body as it arrives; ends with an error when the other end goes away. */
-  chunks(): AsyncIterable<Uint8Array>
+  /**
+   * Reads all of the body, at most `limitBytes`: beyond it `body-too-large`. `hold` is told of every chunk before it is
+   * kept and may throw. Called once at most, and not with `chunks`.
+   */
+  readBody(limitBytes: number, hold?: (bytes: number) => void): Promise<Uint8Array>
+  /** The body as it arrives; throws when the other end goes away, sends nothing for `idleMs`, or the signal aborts. */
+  chunks(idleMs: number, signal: AbortSignal): AsyncIterable<Uint8Array>
 }
 
 /** What a route answers. A body that is a sequence of texts is streamed. */

@@ -1,0 +1,6 @@
+export { ensureAdminToken, type Scope, type Token, tokenHash } from './auth.ts'
+export type { ServerLimits } from './context.ts'
+export { type Route, type RouteName, routes } from './contract.ts'
+export { createHandler, type HandlerOptions } from './handler.ts'
+export { openApi } from './openapi.ts'
+export { type OpenServer, openServer, type ServerOptions } from './server.ts'

@@ -1,0 +1,152 @@
+import type { PipelineStats, SubscriptionStatus } from '../runtime/api.ts'
+import { subscriptionStates } from '../runtime/api.ts'
+import type { ServerContext } from './context.ts'
+import { metric, type Sample } from './exposition.ts'
+
+/** Everything for `GET /metrics`. Labels are names of the configuration and fixed words, so their number is bounded (SEC-82). */
+export function metricsText(context: ServerContext): string {
+  const stats = context.pipeline.stats()
+  return [
+    logMetrics(stats, context),
+    sourceMetrics(stats),
+    subscriptionMetrics(stats),
+    httpMetrics(context),
+    processMetrics(),
+  ].join('')
+}
+
+const none = {}
+
+function logMetrics(stats: PipelineStats, { pipeline, version }: ServerContext): string {
+  const { published } = stats
+  return [
+    metric('millrace_info', 'gauge', 'What is running; always 1.', [
+      [{ version, store: pipeline.store.type, durability: stats.durability }, 1],
+    ]),
+    metric('millrace_uptime_seconds', 'gauge', 'Time since the pipeline started.', [[none, stats.uptimeSeconds]]),
+    metric('millrace_log_head_sequence', 'gauge', 'Sequence of the newest event.', [[none, stats.head]]),
+    metric('millrace_log_oldest_sequence', 'gauge', 'Sequence of the oldest kept event.', [
+      [none, pipeline.store.oldest()],
+    ]),
+    metric(
+      'millrace_published_events_total',
+      'counter',
+      'Events handed in, by what came of them.',
+      countsOf(published, none),
+    ),
+  ].join('')
+}
+
+type Counts = PipelineStats['published']
+
+function countsOf(
+  { stored, duplicate, conflict, refused }: Counts,
+  labels: Readonly<Record<string, string>>,
+): Sample[] {
+  const counts = Object.entries({ stored, duplicate, conflict, refused })
+  return counts.map(([result, value]) => [{ ...labels, result }, value])
+}
+
+function sourceMetrics(stats: PipelineStats): string {
+  const sources = Object.entries(stats.sources)
+  return [
+    metric(
+      'millrace_source_events_total',
+      'counter',
+      'Events of a source, by what came of them.',
+      sources.flatMap(([source, counts]) => countsOf(counts, { source })),
+    ),
+    metric(
+      'millrace_source_restarts_total',
+      'counter',
+      'How often a source failed and was started again.',
+      sources.map(([source, { restarts }]) => [{ source }, restarts]),
+    ),
+  ].join('')
+}
+
+/** The counters of a ledger that only grow while the process runs, and the gauges beside them. */
+const transitions = [
+  ['matched', 'Events that became deliveries.'],
+  ['filtered', 'Events that matched nothing of the subscription.'],
+  ['attempts', 'Tries of a step.'],
+  ['retries', 'Tries that will be repeated.'],
+  ['died', 'Deliveries that became dead letters.'],
+  ['redriven', 'Dead letters put back.'],
+] as const
+const settled = ['delivered', 'discarded', 'superseded', 'expired', 'lost'] as const
+const gauges: readonly (readonly [name: string, help: string, value: (status: SubscriptionStatus) => number])[] = [
+  ['lag_events', 'Events not yet examined.', ({ lag }) => lag],
+  ['open_deliveries', 'Deliveries not settled.', ({ open }) => open],
+  ['dead_deliveries', 'Dead letters.', ({ counters }) => counters.dead],
+  ['oldest_age_seconds', 'Age of the oldest open delivery or unexamined event.', (status) => status.oldestAgeSeconds],
+]
+
+function subscriptionMetrics(stats: PipelineStats): string {
+  const all = Object.entries(stats.subscriptions)
+  const counted = transitions.map(([name, help]) =>
+    metric(
+      `millrace_subscription_${name}_total`,
+      'counter',
+      help,
+      all.map(([subscription, { counters }]) => [{ subscription }, counters[name]]),
+    ),
+  )
+  const states = all.flatMap(([subscription, { counters }]) =>
+    settled.map((state): Sample => [{ subscription, state }, counters[state]]),
+  )
+  const measured = gauges.map(([name, help, value]) =>
+    metric(
+      `millrace_subscription_${name}`,
+      'gauge',
+      help,
+      all.map(([subscription, status]) => [{ subscription }, value(status)]),
+    ),
+  )
+  const state = all.flatMap(([subscription, status]) =>
+    subscriptionStates.map((name): Sample => [{ subscription, state: name }, status.state === name ? 1 : 0]),
+  )
+  return [
+    ...counted,
+    metric(
+      'millrace_subscription_settled_total',
+      'counter',
+      'Deliveries that ended, by how; dead ones are a gauge.',
+      states,
+    ),
+    ...measured,
+    metric('millrace_subscription_state', 'gauge', '1 for the state it is in.', state),
+  ].join('')
+}
+
+function httpMetrics({ answered, requests, streams }: ServerContext): string {
+  const codes = [...answered].sort(([a], [b]) => a - b)
+  return [
+    metric(
+      'millrace_http_answers_total',
+      'counter',
+      'Answers by status.',
+      codes.map(([code, count]) => [{ code: String(code) }, count]),
+    ),
+    metric('millrace_http_ingest_requests', 'gauge', 'Requests being stored.', [[none, requests.requests]]),
+    metric('millrace_http_ingest_bytes', 'gauge', 'Bytes of bodies being stored.', [[none, requests.bytes]]),
+    metric('millrace_http_streams', 'gauge', 'NDJSON streams under way.', [[none, streams.requests]]),
+  ].join('')
+}
+
+function processMetrics(): string {
+  const { user, system } = process.cpuUsage()
+  const { rss, heapUsed } = process.memoryUsage()
+  const startedAt = Date.now() / 1_000 - process.uptime()
+  return [
+    metric('process_cpu_seconds_total', 'counter', 'Processor time used.', [[none, (user + system) / 1e6]]),
+    metric('process_resident_memory_bytes', 'gauge', 'Resident memory.', [[none, rss]]),
+    metric('process_start_time_seconds', 'gauge', 'When the process started, since 1970.', [
+      [none, Math.round(startedAt * 1_000) / 1_000],
+    ]),
+    metric('nodejs_heap_used_bytes', 'gauge', 'Heap in use.', [[none, heapUsed]]),
+    metric('nodejs_eventloop_utilization_ratio', 'gauge', 'Share of time the event loop was busy since the start.', [
+      [none, performance.eventLoopUtilization().utilization],
+    ]),
+  ].join('')
+}

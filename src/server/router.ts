@@ -1,0 +1,68 @@
+import type { Handler } from './context.ts'
+import { type Route, type RouteName, routes } from './contract.ts'
+import { handlers } from './handlers.ts'
+
+export interface FoundRoute {
+  readonly route: Route
+  readonly handle: Handler
+  readonly params: readonly string[]
+}
+
+/** A route; or the methods that the path knows, empty when there is no such path. */
+export type Found = FoundRoute | { readonly allowed: readonly string[] }
+
+interface Entry {
+  readonly route: Route
+  readonly handle: Handler
+  readonly segments: readonly string[]
+}
+
+const entries: readonly Entry[] = Object.entries(routes).map(([name, route]) => ({
+  route,
+  handle: handlers[name as RouteName],
+  segments: route.path.split('/'),
+}))
+const fixed = new Map(
+  entries
+    .filter(({ route }) => !route.path.includes('{'))
+    .map(({ route, handle }) => [`${route.method} ${route.path}`, { route, handle, params: [] }]),
+)
+
+/** Finds the route of a method and a raw path. Paths are compared exactly: no doubled slashes, no case folding. */
+export function findRoute(method: string, path: string): Found {
+  const known = fixed.get(`${method} ${path}`)
+  if (known !== undefined) return known
+  const segments = path.split('/')
+  const allowed: string[] = []
+  for (const entry of entries) {
+    const params = matchSegments(entry.segments, segments)
+    if (params === undefined) continue
+    if (entry.route.method === method) return { route: entry.route, handle: entry.handle, params }
+    allowed.push(entry.route.method)
+  }
+  return { allowed }
+}
+
+function matchSegments(wanted: readonly string[], given: readonly string[]): readonly string[] | undefined {
+  if (wanted.length !== given.length) return undefined
+  const params: string[] = []
+  for (const [i, segment] of wanted.entries()) {
+    const text = given[i] as string
+    if (!segment.startsWith('{')) {
+      if (segment !== text) return undefined
+      continue
+    }
+    const value = decodeSegment(text)
+    if (value === undefined || value === '') return undefined
+    params.push(value)
+  }
+  return params
+}
+
+function decodeSegment(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}

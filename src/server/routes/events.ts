@@ -1,0 +1,62 @@
+import { batchToJson, eventToJson } from '../../core/cloud-event.ts'
+import { AppError } from '../../core/errors.ts'
+import type { SchemaOutput } from '../../plugin/schema.ts'
+import type { Call } from '../context.ts'
+import { type Answer, json } from '../http.ts'
+import type { eventSearch, explainSearch, namePage } from '../schemas.ts'
+import { deliveryView } from '../views.ts'
+
+export async function searchEvents({ context, query }: Call): Promise<Answer> {
+  const { since, until, ...search } = query as SchemaOutput<typeof eventSearch>
+  if (search.after !== undefined && search.before !== undefined) {
+    throw new AppError('bad-request', 'after and before exclude each other: after goes up, before goes down')
+  }
+  const page = await context.pipeline.store.query({ ...search, sinceMs: since, untilMs: until })
+  const next = page.next === undefined ? '' : `,"next":${page.next}`
+  return { status: 200, type: 'application/json', body: `{"events":${batchToJson(page.events)}${next}}` }
+}
+
+export async function readEvent({ context, params }: Call): Promise<Answer> {
+  const sequence = sequenceOf(params[0])
+  const [event] = await context.pipeline.store.readMany([sequence])
+  if (event === undefined) throw unknownEvent(sequence, context.pipeline.store.oldest())
+  return { status: 200, type: 'application/json', body: eventToJson(event) }
+}
+
+export async function readDeliveries({ context, params, query }: Call): Promise<Answer> {
+  const sequence = sequenceOf(params[0])
+  requireWritten(sequence, context.pipeline.store.head())
+  const { after = '', limit } = query as SchemaOutput<typeof namePage>
+  const { deliveries } = await context.pipeline.explain(sequence)
+  const sorted = deliveries.filter(({ subscription }) => subscription > after).sort(bySubscription)
+  const page = sorted.slice(0, limit)
+  const next = sorted.length > limit ? page.at(-1)?.subscription : undefined
+  return json({ deliveries: page.map(deliveryView), next })
+}
+
+export async function explainEvent({ context, params, query }: Call): Promise<Answer> {
+  const sequence = sequenceOf(params[0])
+  requireWritten(sequence, context.pipeline.store.head())
+  const { subscription } = query as SchemaOutput<typeof explainSearch>
+  const explanation = await context.pipeline.explain(sequence, subscription)
+  return json({ ...explanation, deliveries: explanation.deliveries.map(deliveryView) })
+}
+
+function sequenceOf(text: string | undefined): number {
+  const sequence = /^\d{1,16}$/.test(text ?? '') ? Number(text) : 0
+  if (sequence >= 1 && Number.isSafeInteger(sequence)) return sequence
+  throw new AppError('bad-request', 'a sequence is a whole number from 1: the place of the event in the log')
+}
+
+function requireWritten(sequence: number, head: number): void {
+  if (sequence > head) throw new AppError('not-found', `there is no event ${sequence} yet: the newest is ${head}`)
+}
+
+function unknownEvent(sequence: number, oldest: number): AppError {
+  const why = sequence < oldest ? `it is no longer kept: the oldest kept is ${oldest}` : 'nothing has that sequence yet'
+  return new AppError('not-found', `there is no event ${sequence}: ${why}`)
+}
+
+function bySubscription(a: { readonly subscription: string }, b: { readonly subscription: string }): number {
+  return a.subscription < b.subscription ? -1 : 1
+}

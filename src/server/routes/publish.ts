@@ -1,0 +1,87 @@
+import { isJsonArray, type ReadResult, readBinaryEvent, readJsonEvents } from '../../core/cloud-event.ts'
+import { AppError } from '../../core/errors.ts'
+import type { CheckedEvent } from '../../core/event-check.ts'
+import { type EventResult, ingestMany, ingestOne, resultText } from '../admit.ts'
+import type { Call, ServerLimits } from '../context.ts'
+import type { Answer, HttpRequest } from '../http.ts'
+import { bodyMode } from '../media-type.ts'
+import { problem } from '../problem.ts'
+import { decodeUtf8, readLimits } from '../reading.ts'
+import { publishStream } from './publish-stream.ts'
+
+const statuses = new Map([
+  ['stored', 201],
+  ['duplicate', 200],
+  ['conflict', 409],
+  ['quarantined', 202],
+])
+
+/** `POST /v1/events`: reads, admits, stores and answers after the commit. */
+export async function publishEvents(call: Call): Promise<Answer> {
+  const { request, context } = call
+  const mode = bodyMode(request)
+  if (context.draining.aborted) throw new AppError('stopping', 'the server is stopping: try again when it is back')
+  if (mode === 'stream') return publishStream(call)
+  const { requests, limits } = context
+  requests.enter()
+  let held = 0
+  try {
+    const bytes = await request.readBody(limits.bodyBytes, (more) => {
+      requests.hold(more)
+      held += more
+    })
+    if (mode === 'binary') return await publishOne(readBinary(request, bytes, limits), call)
+    const text = decodeUtf8(bytes)
+    if (mode === 'batch' || (mode === 'json' && isJsonArray(text))) {
+      return await publishBatch(eventsOf(readJsonEvents(text, 'batch', readLimits(limits))), call)
+    }
+    const [event] = eventsOf(readJsonEvents(text, 'single', readLimits(limits)))
+    return await publishOne(event as CheckedEvent, call)
+  } finally {
+    requests.leave(held)
+  }
+}
+
+function eventsOf(result: ReadResult): readonly CheckedEvent[] {
+  if (result.ok) return result.events
+  const [first] = result.issues
+  throw new AppError(first?.code ?? 'body-malformed', first?.message ?? 'the body cannot be read')
+}
+
+function readBinary(request: HttpRequest, bytes: Uint8Array, limits: ServerLimits): CheckedEvent {
+  const headers: [string, string][] = []
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (typeof value === 'string' && (name === 'content-type' || name.startsWith('ce-'))) headers.push([name, value])
+  }
+  return readBinaryEvent(Object.fromEntries(headers), bytes, readLimits(limits))
+}
+
+async function publishOne(checked: CheckedEvent, call: Call): Promise<Answer> {
+  const result: EventResult = await ingestOne(checked, call.caller, call.context)
+  const { durability } = call.context.pipeline.store
+  const status = statuses.get(result.status)
+  if (status === 409) {
+    const detail = 'another event with this source and id is stored: an event cannot change; give the new one a new id'
+    const { id, source, sequence } = result
+    return problem('event-conflict', detail, { id, source, status: 'conflict', sequence, durability })
+  }
+  if (status === undefined) {
+    const { code = 'event-invalid', message = 'the event was refused' } = result.error ?? {}
+    return problem('events-all-invalid', message, { id: result.id, source: result.source, error: { code, message } })
+  }
+  return { status, type: 'application/json', body: resultText(result, `,"durability":"${durability}"`) }
+}
+
+async function publishBatch(events: readonly CheckedEvent[], call: Call): Promise<Answer> {
+  const results = await ingestMany(events, call.caller, call.context)
+  const { durability } = call.context.pipeline.store
+  if (results.length > 0 && results.every(({ status }) => status === 'refused')) {
+    return problem('events-all-invalid', 'no event of the batch is valid, and nothing was stored', {
+      results,
+      durability,
+    })
+  }
+  let text = ''
+  for (const result of results) text += text === '' ? resultText(result) : `,${resultText(result)}`
+  return { status: 200, type: 'application/json', body: `{"results":[${text}],"durability":"${durability}"}` }
+}

@@ -1,0 +1,156 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { AppError, messageOf } from '../core/errors.ts'
+import type { Pipeline } from '../runtime/api.ts'
+import type { FaceOptions, ServerContext } from './context.ts'
+import { contextOf } from './context-of.ts'
+import { isLoopback, loopbackHosts } from './guard.ts'
+import { answerBrokenRequest, writeAnswer } from './node-answer.ts'
+import { NodeRequest, type Reading } from './node-request.ts'
+import { problemAnswer } from './problem.ts'
+import { serve } from './serve.ts'
+
+export interface ServerOptions extends FaceOptions {
+  readonly host: string
+  /** 0: any that is free. */
+  readonly port: number
+  /** How long a whole body may take; streams are bounded by `idleMs` instead. Default: 30 s. */
+  readonly requestMs?: number | undefined
+  /** How long the head of a request may take. Default: 10 s. */
+  readonly headersMs?: number | undefined
+  /** Default: 1,024. */
+  readonly maxConnections?: number | undefined
+}
+
+export interface OpenServer {
+  readonly url: string
+  readonly port: number
+  /** From now on not ready: `/readyz` answers 503 and nothing new is taken, while everything else still answers. */
+  drain(): void
+  /** Drains, lets requests under way finish for at most so long, and closes. May be called again. */
+  close(deadlineMs?: number): Promise<void>
+}
+
+/** Opens the HTTP API of a pipeline. A bind that others can reach needs tokens, or it is refused (SEC-41). */
+export async function openServer(pipeline: Pipeline, options: ServerOptions): Promise<OpenServer> {
+  const hasTokens = (options.tokens ?? []).length > 0
+  const isLocal = isLoopback(options.host)
+  if (!isLocal && !hasTokens) {
+    throw new AppError(
+      'config-invalid',
+      `the server was not started on ${options.host}: others can reach that address, so it needs tokens; add server.tokens, or bind to 127.0.0.1`,
+    )
+  }
+  const draining = new AbortController()
+  const hosts = isLocal ? [...loopbackHosts, bracketed(options.host), ...(options.hosts ?? [])] : options.hosts
+  const context = contextOf(pipeline, options, hosts, draining.signal)
+  const { server, stopSweep } = nodeServer(context, options)
+  await listen(server, options)
+  const { port } = server.address() as AddressInfo
+  let closing: Promise<void> | undefined
+  return {
+    port,
+    url: `http://${bracketed(options.host)}:${port}`,
+    drain: () => draining.abort(),
+    close(deadlineMs = 10_000) {
+      draining.abort()
+      closing ??= closeServer(server, deadlineMs).finally(stopSweep)
+      return closing
+    },
+  }
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+}
+
+/** More are refused. Node would drop what is beyond its own count in silence, a `ce-` attribute perhaps. */
+const maxHeaders = 100
+const sweepMs = 2_000
+
+function nodeServer(context: ServerContext, options: ServerOptions): { server: Server; stopSweep: () => void } {
+  const requestMs = options.requestMs ?? 30_000
+  const readings = new Set<Reading>()
+  const server = createServer({
+    headersTimeout: options.headersMs ?? 10_000,
+    // Node's own would end streams too: bodies are timed by the sweep below.
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.min(sweepMs, options.headersMs ?? sweepMs),
+    keepAliveTimeout: 10_000,
+    maxHeaderSize: 16_384,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  })
+  server.maxHeadersCount = maxHeaders + 1
+  server.maxConnections = options.maxConnections ?? 1_024
+  server.maxRequestsPerSocket = 100_000
+  const onRequest = (awaitsContinue: boolean) => (message: IncomingMessage, response: ServerResponse) => {
+    const request = new NodeRequest(message, response, readings, awaitsContinue)
+    const refusal = refusalOf(message)
+    const answered =
+      refusal === undefined ? serve(request, context) : Promise.resolve(problemAnswer(refusal, context.log))
+    answered
+      .then((answer) => writeAnswer(message, response, answer, context))
+      .catch((error: unknown) => {
+        context.log.error('writing an answer failed', { reason: messageOf(error) })
+        response.destroy()
+      })
+  }
+  server.on('request', onRequest(false))
+  server.on('checkContinue', onRequest(true))
+  server.on('clientError', answerBrokenRequest)
+  const sweep = setInterval(
+    () => {
+      const before = performance.now() - requestMs
+      for (const reading of readings) if (reading.startedAt < before) reading.fail()
+    },
+    Math.min(sweepMs, requestMs),
+  )
+  sweep.unref()
+  return { server, stopSweep: () => clearInterval(sweep) }
+}
+
+/** What Node's parser lets through and we do not: too many headers, two hosts, a target that is not a path. */
+function refusalOf({ rawHeaders, url }: IncomingMessage): AppError | undefined {
+  if (rawHeaders.length > 2 * maxHeaders) {
+    return new AppError('headers-too-large', `the request has more than ${maxHeaders} headers`)
+  }
+  let hosts = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
+  }
+  if (hosts > 1) return new AppError('bad-request', 'the request has more than one Host')
+  if (url === undefined || !url.startsWith('/')) {
+    return new AppError('bad-request', 'the target of the request is not a path: this is not a proxy')
+  }
+  return undefined
+}
+
+function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: NodeJS.ErrnoException): void => {
+      const why =
+        cause.code === 'EADDRINUSE'
+          ? 'something else uses that port; choose another (PORT, server.port)'
+          : messageOf(cause)
+      reject(new AppError('config-invalid', `the server was not started on ${host}:${port}: ${why}`, { cause }))
+    }
+    server.once('error', onError)
+    server.listen(port, host.replace(/^\[(.*)\]$/, '$1'), () => {
+      server.off('error', onError)
+      resolve()
+    })
+  })
+}
+
+function closeServer(server: Server, deadlineMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs)
+    server.close(() => {
+      clearTimeout(deadline)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
