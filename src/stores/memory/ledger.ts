@@ -88,7 +88,7 @@ export class MemoryLedger {
   }
 
   held(): HeldRow[] {
-    return [...this.#held].map(([key, sequences]) => ({ key, sequences }))
+    return [...this.#held].map(([key, sequences]) => ({ key, sequences })).sort(heldOrder)
   }
 
   dead(query: DeadQuery): DeadRow[] {
@@ -105,12 +105,12 @@ export class MemoryLedger {
     return rows.sort((a, b) => a.sequence - b.sequence).slice(0, query.limit)
   }
 
-  /** The history from after a place on, with the places by which it is paged. */
-  history(query: HistoryQuery): HistoryEntry[] {
-    const { sequence, after = '0' } = query
+  /** Every history row that a query asks for, not yet paged. */
+  history({ sequence, after }: HistoryQuery): HistoryEntry[] {
     return this.#history.filter(
-      ({ place, row }) =>
-        place > Number(after) && (sequence === undefined || (row.first <= sequence && row.last >= sequence)),
+      (entry) =>
+        (after === undefined || isLater(entry, after)) &&
+        (sequence === undefined || (entry.row.first <= sequence && entry.row.last >= sequence)),
     )
   }
 
@@ -134,4 +134,18 @@ export class MemoryLedger {
 export function rowOrder(query: RowQuery): (a: DeliveryRow, b: DeliveryRow) => number {
   if (query.dueBefore === undefined) return (a, b) => a.sequence - b.sequence
   return (a, b) => a.dueAt - b.dueAt || a.sequence - b.sequence
+}
+
+const heldOrder = (a: HeldRow, b: HeldRow): number =>
+  (a.sequences[0] ?? 0) - (b.sequences[0] ?? 0) || (a.key < b.key ? -1 : 1)
+
+/** History comes in order of the last sequence of each row; rows that end alike, in the order in which they came. */
+export const historyOrder = (a: HistoryEntry, b: HistoryEntry): number => a.row.last - b.row.last || a.place - b.place
+
+/** What a page ends with, as text that the next query hands back. */
+export const positionOf = ({ row, place }: HistoryEntry): string => `${row.last}.${place}`
+
+function isLater({ row, place }: HistoryEntry, position: string): boolean {
+  const [last = 0, before = 0] = position.split('.').map(Number)
+  return row.last > last || (row.last === last && place > before)
 }

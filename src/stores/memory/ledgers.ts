@@ -1,6 +1,6 @@
 import type { DeadRow, DeliveryRow, HeldRow, LedgerRecord, LedgerState } from '../../core/ledger-state.ts'
 import type { DeadQuery, HistoryPage, HistoryQuery, LedgerChange, RowQuery } from '../../plugin/store.ts'
-import { MemoryLedger, rowOrder } from './ledger.ts'
+import { historyOrder, MemoryLedger, positionOf, rowOrder } from './ledger.ts'
 
 /** Every ledger of a memory store, by subscription and partition. */
 export class MemoryLedgers {
@@ -71,10 +71,10 @@ export class MemoryLedgers {
 
   history(subscription: string, query: HistoryQuery): HistoryPage {
     const found = this.#of(subscription).flatMap((ledger) => ledger.history(query))
-    found.sort((a, b) => a.place - b.place)
-    const page = found.slice(0, query.limit)
+    const page = found.sort(historyOrder).slice(0, query.limit)
     const rows = page.map(({ row }) => row)
-    return found.length > page.length ? { rows, next: String(page.at(-1)?.place ?? 0) } : { rows }
+    const last = page.at(-1)
+    return last !== undefined && found.length > page.length ? { rows, next: positionOf(last) } : { rows }
   }
 
   historyBase(subscription: string): Readonly<Record<string, number>> {
