@@ -7,10 +7,11 @@ export const question: Question = {
   variants: { millrace: (context) => millraceAppend(context.size(10_000_000, 500_000))(context) },
   targets: [
     {
-      says: 'loss of rate, last tenth against first',
-      value: (of) => Math.max(0, 1 - of['millrace']!['lastTenthPerSecond']! / of['millrace']!['firstTenthPerSecond']!),
-      at: 'most',
-      goal: 0.25,
+      says: 'rate of the last tenth, as a share of the first',
+      value: (of) => of['millrace']!['lastTenthPerSecond']! / of['millrace']!['firstTenthPerSecond']!,
+      at: 'least',
+      goal: 0.75,
+      holdsQuick: false,
     },
   ],
 }

@@ -17,7 +17,7 @@ const batch = 1_000
 /** Batches made before the clock runs, so that making events is never measured. */
 const chunk = 25
 /** Callers that wait at once: enough that one batch gathers while another syncs. */
-const width = 8
+const width = 4
 
 /** Prepares batches outside the clock and measures only the appends: the rate of all, of the first tenth and of the last. */
 async function measure<Batch>(
