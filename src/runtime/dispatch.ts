@@ -48,7 +48,8 @@ export class Dispatch {
   readonly #front: Group
   readonly #groups = new Set<Group>()
   readonly #onFrontier: () => void
-  #isStopped = false
+  /** Before the start nothing is examined: the frontier must not pass lanes that are not there yet. */
+  #isStopped = true
   restarts = 0
   lastError: string | undefined
 
@@ -76,7 +77,6 @@ export class Dispatch {
 
   /** A lane begins, or begins again, at its own position. */
   join(lane: Lane): void {
-    if (this.#isStopped) return
     this.#detach(lane)
     const { position } = lane
     const group = [...this.#groups].find((other) => other.position === position) ?? this.#open(position)
@@ -88,6 +88,12 @@ export class Dispatch {
   /** A lane stops reading (paused, halted, dropped). */
   leave(lane: Lane): void {
     this.#detach(lane)
+  }
+
+  /** Every lane that runs has joined. */
+  start(): void {
+    this.#isStopped = false
+    this.wake()
   }
 
   /** The log has grown. */

@@ -19,6 +19,8 @@ export class DueRows {
   readonly #lane: Lane
   /** Deliveries with a row that are in memory now. */
   readonly #inFlight = new Map<Sequence, Flight>()
+  /** Left memory while rows were being read: what the read says of them is out of date. */
+  readonly #changedMeanwhile = new Set<Sequence>()
   #nextDue = never
   #timer: Timer | undefined
   #timerAt = never
@@ -47,6 +49,7 @@ export class DueRows {
 
   forget(flight: Flight): void {
     this.#inFlight.delete(flight.sequence)
+    if (this.#loading !== undefined) this.#changedMeanwhile.add(flight.sequence)
   }
 
   /** A row is due at this time. */
@@ -114,13 +117,14 @@ export class DueRows {
   async #load(now: number): Promise<void> {
     const lane = this.#lane
     this.#nextDue = never
+    this.#changedMeanwhile.clear()
     await lane.around.settler().flush()
     const room = rowsInMemory - this.#inFlight.size
     const limit = this.#inFlight.size + room + 1
     const rows = await lane.around.store.rows(lane.name, { dueBefore: Number.MAX_SAFE_INTEGER, limit })
     const due: DeliveryRow[] = []
     for (const row of rows) {
-      if (this.#inFlight.has(row.sequence)) continue
+      if (this.#inFlight.has(row.sequence) || this.#changedMeanwhile.has(row.sequence)) continue
       if (row.dueAt > now || due.length === room) {
         this.#nextDue = Math.min(this.#nextDue, row.dueAt)
         break
@@ -137,6 +141,7 @@ export class DueRows {
     for (const event of await lane.around.store.readMany(rows.map(({ sequence }) => sequence)))
       events.set(event.sequence, event)
     for (const row of rows) {
+      if (this.#changedMeanwhile.has(row.sequence)) continue
       const event = events.get(row.sequence)
       if (event === undefined && row.event === undefined) {
         lane.ledger.settle(row.sequence, 'lost', 'row', {

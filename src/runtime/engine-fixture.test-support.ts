@@ -41,7 +41,7 @@ export interface Spec {
 
 export type Answer = (delivery: Delivery) => Outcome | undefined | Promise<Outcome | undefined>
 
-export async function engineWith(subscriptions: readonly Spec[], store: Store) {
+export async function engineWith(subscriptions: readonly Spec[], store: Store, isStarted = true) {
   const received = new Map<string, Delivery[]>()
   const setup: EngineSetup = {
     platform: nodePlatform,
@@ -78,7 +78,7 @@ export async function engineWith(subscriptions: readonly Spec[], store: Store) {
     createHandler: async () => () => Promise.reject(new Error('none')),
   }
   const engine = new Engine(setup)
-  await engine.start()
+  await (isStarted ? engine.start() : engine.open())
   return { engine, received, store }
 }
 

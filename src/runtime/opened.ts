@@ -9,7 +9,7 @@ import { frontierLedger, type Store } from '../plugin/store.ts'
 import { Dispatch } from './dispatch.ts'
 import { Ingest, noCounts } from './ingest.ts'
 import { Lane } from './lane.ts'
-import { openLedgers } from './open-ledgers.ts'
+import { openLedgers, retire } from './open-ledgers.ts'
 import { Quarantine } from './quarantine.ts'
 import { recover } from './recovery.ts'
 import { type OwnedLedger, Settler } from './settler.ts'
@@ -129,7 +129,7 @@ export class Opened {
     for (const lane of this.lanes.values()) {
       if (lane.ledger.state === 'running') this.resume(lane)
     }
-    this.dispatch.wake()
+    this.dispatch.start()
     this.#startLoops()
     for (const { name, isPassive, create } of this.#setup.sources) {
       if (isPassive) {
@@ -291,8 +291,6 @@ export class Opened {
       this.lanes.set(lane.name, lane)
       if (spec.runsUserCode) this.quarantine.know(lane)
     }
-    this.retired = (await this.store.ledgers()).filter(
-      ({ subscription }) => subscription !== frontierLedger && !this.lanes.has(subscription),
-    )
+    this.retired = await retire(this.store, new Set(this.lanes.keys()), frontier, this.platform.id())
   }
 }

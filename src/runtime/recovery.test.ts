@@ -88,3 +88,49 @@ test('an engine that was taken over records nothing any more', async () => {
   expect((await first.engine.health()).ready).toBe(false)
   await second.engine.stop()
 })
+
+test('a subscription taken out of the configuration keeps its place and goes on from it when it is back', async () => {
+  const store = await openMemory()
+  const close = store.close
+  store.close = async () => undefined
+  const both = [{ policy: policy('kept') }, { policy: policy('away') }]
+  const first = await engineWith(both, store)
+  await first.engine.publish(event(1))
+  await first.engine.idle()
+  await first.engine.stop()
+
+  const without = await engineWith([{ policy: policy('kept') }], store)
+  await without.engine.publish([event(2), event(3)])
+  await without.engine.idle()
+  expect(await without.engine.subscription('away')).toMatchObject({ state: 'retired', lag: 2 })
+  expect((await without.engine.audit()).ok).toBe(true)
+  await without.engine.stop()
+
+  const again = await engineWith(both, store)
+  await again.engine.idle()
+  expect(again.received.get('away')!.map(({ event: e }) => e.id)).toEqual(['e2', 'e3'])
+  await again.engine.pause('away')
+  await again.engine.stop()
+
+  const dropping = await engineWith([{ policy: policy('kept') }], store)
+  await dropping.engine.drop('away')
+  expect((await dropping.engine.subscriptions()).map(({ name }) => name)).toEqual(['kept'])
+  await dropping.engine.stop()
+  await close()
+})
+
+test('what is published into an open pipeline that is not started is delivered by the next start', async () => {
+  const store = await openMemory()
+  store.close = async () => undefined
+  const first = await engineWith([{ policy: policy('s') }], store)
+  await first.engine.publish(event(1))
+  await first.engine.idle()
+  await first.engine.stop()
+  const offline = await engineWith([{ policy: policy('s') }], store, false)
+  await offline.engine.publish([event(2), event(3)])
+  await offline.engine.stop()
+  const { engine, received } = await engineWith([{ policy: policy('s') }], store)
+  await engine.idle()
+  expect(received.get('s')!.map(({ event: e }) => e.id)).toEqual(['e2', 'e3'])
+  await engine.stop()
+})
