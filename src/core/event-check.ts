@@ -108,7 +108,10 @@ export function checkGiven(
   const dataschema = readText(given.dataschema, 'dataschema', false, issues)
   const meta = readMeta(given.meta, issues)
   if (type !== undefined) checkType(type, limits, issues)
-  if (data !== undefined) checkData(data, datacontenttype, limits, issues)
+  if (datacontenttype !== undefined && !datacontenttype.includes('/')) {
+    invalid(issues, 'datacontenttype', 'is not a media type such as application/json')
+  }
+  if (data !== undefined) checkData(data, limits, issues)
   if (meta !== undefined) checkText(meta, 'meta', limits.metaBytes ?? 65_536, limits, issues)
   if (issues.length > 0 || source === undefined || id === undefined || type === undefined) {
     return { ok: false, issues, id, source }
@@ -214,13 +217,10 @@ function serialise(value: unknown, field: 'data' | 'meta', issues: Issue[]): str
   }
 }
 
-function checkData(data: ReadyData, datacontenttype: string | undefined, limits: EventLimits, issues: Issue[]): void {
+function checkData(data: ReadyData, limits: EventLimits, issues: Issue[]): void {
   const maxBytes = limits.dataBytes ?? 1_048_576
   if (typeof data === 'string') checkText(data, 'data', maxBytes, limits, issues)
   else if (data.length > maxBytes) tooLarge('data', maxBytes, issues)
-  if (datacontenttype !== undefined && !datacontenttype.includes('/')) {
-    invalid(issues, 'datacontenttype', 'is not a media type such as application/json')
-  }
 }
 
 function checkText(text: string, field: 'data' | 'meta', maxBytes: number, limits: EventLimits, issues: Issue[]): void {
