@@ -32,9 +32,9 @@ export function textOf(path: string): string {
   return readFileSync(join(root, path), 'utf8')
 }
 
-/** True for what ships: neither a test nor what only tests use (`….test-support.ts`). */
+/** True for what ships: neither a test nor what only tests use (`….test-support.ts`, `….test-data.ts`). */
 export function isProduct(path: string): boolean {
-  return !/\.test(?:-support)?\.ts$/.test(path)
+  return !/\.test(?:-\w+)?\.ts$/.test(path)
 }
 
 /**
