@@ -5,13 +5,17 @@ import { defineSource, schema } from 'millrace/plugin'
 export default defineSource({
   name: 'receiver',
   summary: 'A small HTTP service that prints each webhook it gets.',
-  options: schema.strictObject({ port: schema.string().describe('The port on 127.0.0.1; text, so that it may come from the environment') }),
+  options: schema.strictObject({
+    port: schema.string().describe('The port on 127.0.0.1; text, so that it may come from the environment'),
+  }),
   example: { port: '7118' },
   create: ({ port }) => ({
     async *read(_cursor, { signal }) {
       const server = createServer(async (request, response) => {
         const event = JSON.parse(await textOf(request)) as { type: string; id: string; data: unknown }
-        console.log(`receiver: ${event.type} ${event.id} as ${request.headers['webhook-id']} ${JSON.stringify(event.data)}`)
+        console.log(
+          `receiver: ${event.type} ${event.id} as ${request.headers['webhook-id']} ${JSON.stringify(event.data)}`,
+        )
         response.writeHead(204).end()
       })
       await new Promise<void>((resolve, reject) => {
