@@ -72,8 +72,9 @@ function setupOf(
       isPassive: declaration.isPassive === true,
       create: () => declaration.create(options, context),
     })),
-    subscriptions: plan.subscriptions.map(({ policy, stages, sink }) => ({
+    subscriptions: plan.subscriptions.map(({ policy, stages, sink, isPaused }) => ({
       policy,
+      isPaused,
       sinkName: sink?.declaration.name,
       batch: sink?.declaration.batch ?? 1,
       runsUserCode: sink?.declaration.runsUserCode === true || stages.some(({ runsUserCode }) => runsUserCode),

@@ -58,6 +58,7 @@ export async function engineWith(subscriptions: readonly Spec[], store: Store, i
         policy: p,
         sinkName: 'test',
         batch: 1,
+        isPaused: false,
         runsUserCode,
         createSink: () =>
           hasSink

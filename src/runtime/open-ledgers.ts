@@ -6,17 +6,17 @@ import type { EngineSetup } from './setup.ts'
 
 /** Takes the frontier's ledger and one for each subscription; new ones begin where their policy says. */
 export async function openLedgers(store: Store, setup: EngineSetup): Promise<Map<string, LedgerRecord>> {
-  const initial = (at: number): LedgerState => ({
+  const initial = (at: number, isPaused = false): LedgerState => ({
     start: at,
     examined: at,
     follows: false,
     pending: [],
     counters: noCounters,
-    state: 'running',
+    state: isPaused ? 'paused' : 'running',
   })
   const wanted = [{ subscription: frontierLedger, partition: 0, initial: initial(store.head()) }]
-  for (const { policy } of setup.subscriptions) {
-    wanted.push({ subscription: policy.name, partition: 0, initial: initial(await startAt(store, policy)) })
+  for (const { policy, isPaused } of setup.subscriptions) {
+    wanted.push({ subscription: policy.name, partition: 0, initial: initial(await startAt(store, policy), isPaused) })
   }
   const records = await store
     .openLedgers(wanted, setup.platform.id())

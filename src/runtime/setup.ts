@@ -22,6 +22,8 @@ export interface EngineSetup {
     readonly policy: SubscriptionPolicy
     readonly sinkName: string | undefined
     readonly batch: number
+    /** A new subscription begins paused. */
+    readonly isPaused: boolean
     readonly runsUserCode: boolean
     createSink(): Sink | undefined
     createStages(): Promise<readonly { readonly name: string; readonly stage: Stage }[]>
