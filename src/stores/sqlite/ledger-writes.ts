@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../../core/errors.ts'
+import { scalar } from './database.ts'
 import { readLedgers } from './ledger-reads.ts'
 import type { WireChange, WireLedger } from './protocol.ts'
 
@@ -8,6 +9,8 @@ export interface LedgerWrites {
   /** Why a change is refused; undefined when its epoch is the newest. */
   staleness(change: WireChange): string | undefined
   apply(change: WireChange): void
+  /** Refuses all who ever owned the subscription, also when it is made anew. Called before its rows are dropped. */
+  fence(subscription: string): void
   setMark(subscription: string, partition: number, epoch: number, mark: string | null): void
   open(wanted: readonly { subscription: string; partition: number; initial: string }[], owner: string): WireLedger[]
 }
@@ -17,8 +20,9 @@ const keyOf = (subscription: string, partition: number): string => `${partition}
 /** @param generation Grows with every opening: makes history rows unique without looking. */
 export function createLedgerWrites(database: DatabaseSync, generation: number): LedgerWrites {
   const prepare = (sql: string) => database.prepare(sql)
+  const setMeta = prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)')
   const insertLedger = prepare(
-    `INSERT INTO ledgers (subscription, partition, epoch, owner, body) VALUES (?, ?, 1, ?, ?)
+    `INSERT INTO ledgers (subscription, partition, epoch, owner, body) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (subscription, partition) DO UPDATE SET epoch = epoch + 1, owner = excluded.owner`,
   )
   const epochOf = prepare('SELECT epoch FROM ledgers WHERE subscription = ? AND partition = ?')
@@ -41,6 +45,7 @@ export function createLedgerWrites(database: DatabaseSync, generation: number): 
   for (const row of prepare('SELECT subscription, partition, epoch FROM ledgers').iterate()) {
     epochs.set(keyOf(String(row['subscription']), Number(row['partition'])), Number(row['epoch']))
   }
+  let epochFloor = scalar(database, "SELECT value FROM meta WHERE key = 'epoch-floor'") ?? 0
   let historyCount = generation * 2 ** 31
 
   const staleness: LedgerWrites['staleness'] = ({ subscription, partition, epoch }) => {
@@ -67,6 +72,14 @@ export function createLedgerWrites(database: DatabaseSync, generation: number): 
 
   return {
     staleness,
+    fence(subscription) {
+      for (const key of [...epochs.keys()]) {
+        if (key.slice(key.indexOf(' ') + 1) !== subscription) continue
+        epochFloor = Math.max(epochFloor, epochs.get(key) ?? 0)
+        epochs.delete(key)
+      }
+      setMeta.run('epoch-floor', epochFloor)
+    },
     apply(change) {
       const { subscription, partition } = change
       if (change.ledger !== undefined) setBody.run(change.ledger, subscription, partition)
@@ -109,7 +122,7 @@ export function createLedgerWrites(database: DatabaseSync, generation: number): 
     },
     open(wanted, owner) {
       for (const { subscription, partition, initial } of wanted) {
-        insertLedger.run(subscription, partition, owner, initial)
+        insertLedger.run(subscription, partition, epochFloor + 1, owner, initial)
         const row = epochOf.get(subscription, partition) as { epoch: number }
         epochs.set(keyOf(subscription, partition), row.epoch)
       }

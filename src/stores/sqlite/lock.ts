@@ -13,7 +13,8 @@ export function prepareFile(path: string): string {
 }
 
 // An existing file is never opened and closed here: closing any descriptor of it drops the locks that SQLite holds in this process.
-function createPrivate(path: string): void {
+/** Makes an empty file for this user only; an existing one is left alone. */
+export function createPrivate(path: string): void {
   if (existsSync(path)) return
   try {
     closeSync(openSync(path, 'wx', 0o600))

@@ -8,6 +8,7 @@ import { type DedupOptions, defaultDedup } from './dedup/dedup.ts'
 import { failureOf } from './failure.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createHeads } from './heads.ts'
+import { inspectionMethods } from './inspection.ts'
 import { prepareFile } from './lock.ts'
 import { openPort, type Port } from './port.ts'
 import type { WriterData, WriterOpened } from './protocol.ts'
@@ -33,16 +34,26 @@ export async function openSqlite(options: SqliteStoreOptions, context: CreateCon
   const data: WriterData = {
     database: { path, durability: options.durability, cacheBytes: options.cacheBytes, maxPages: options.maxPages },
     dedup: { ...defaultDedup, ...options.dedup },
+    acceptLoss: options.acceptLoss,
   }
   const writer = options.readOnly ? undefined : openPort<WriterOperations>('writer', data)
-  let reader: Port<ReaderOperations> | undefined
+  // Both threads start at once; the reader opens the file with its first call.
+  const reader = openPort<ReaderOperations>('reader', data)
   try {
     const opened = await writer?.call('open')
-    reader = openPort<ReaderOperations>('reader', data)
     const start = opened ?? (await reader.call('position'))
-    return createStore({ options, path, data, writer, reader, start, now: () => context.platform.clock.now() })
+    return createStore({
+      options,
+      path,
+      data,
+      writer,
+      reader,
+      start,
+      now: () => context.platform.clock.now(),
+      directory: context.directory,
+    })
   } catch (error) {
-    await Promise.all([writer?.terminate(), reader?.terminate()])
+    await Promise.all([writer?.terminate(), reader.terminate()])
     throw error
   }
 }
@@ -73,12 +84,13 @@ interface Opened {
   readonly reader: Port<ReaderOperations>
   readonly start: WriterOpened
   readonly now: () => number
+  readonly directory: string
 }
 
 /** How long nothing must have been written before background work begins on its own. */
 const idleMs = 200
 
-function createStore({ options, path, data, writer, reader, start, now }: Opened): Store {
+function createStore({ options, path, data, writer, reader, start, now, directory }: Opened): Store {
   const heads = createHeads(start)
   const tail = createTail(start.head)
   let closing: Promise<void> | undefined
@@ -110,13 +122,19 @@ function createStore({ options, path, data, writer, reader, start, now }: Opened
           onLog: checkpoints.onLog,
         })
 
+  const requireOpen = (): void => {
+    if (closing !== undefined) throw new AppError('store-closed', `using ${path}: the store was closed. Open it again.`)
+  }
   const parts: StoreParts = {
     path,
     heads,
     tail,
     now,
     group,
-    reader,
+    reader() {
+      requireOpen()
+      return reader
+    },
     writer() {
       if (closing !== undefined)
         throw new AppError('store-closed', `using ${path}: the store was closed. Open it again.`)
@@ -124,7 +142,8 @@ function createStore({ options, path, data, writer, reader, start, now }: Opened
       return writer
     },
     async refresh() {
-      if (writer !== undefined || closing !== undefined) return
+      requireOpen()
+      if (writer !== undefined) return
       const { head, oldest } = await reader.call('position')
       heads.moveHead(head)
       heads.moveOldest(oldest)
@@ -152,6 +171,7 @@ function createStore({ options, path, data, writer, reader, start, now }: Opened
     ...ledgerMethods(parts),
     ...writeMethods(parts),
     async wait(after, signal) {
+      requireOpen()
       if (writer !== undefined) return heads.wait(after, signal)
       while (!signal.aborted) {
         await parts.refresh()
@@ -159,12 +179,7 @@ function createStore({ options, path, data, writer, reader, start, now }: Opened
         await sleep(100, undefined, { signal, ref: false }).catch(() => undefined)
       }
     },
-    backup: async () => {
-      throw new AppError('internal', 'not yet')
-    },
-    verify: async () => {
-      throw new AppError('internal', 'not yet')
-    },
+    ...inspectionMethods(data, heads, directory, parts.refresh),
     close: () => (closing ??= close()),
   }
 }

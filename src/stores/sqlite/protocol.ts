@@ -12,6 +12,8 @@ import type { Field } from './record.ts'
 export interface WriterData {
   readonly database: DatabaseOptions
   readonly dedup: DedupOptions
+  /** Opens although acknowledged events at the end are missing; the store is then a new incarnation. */
+  readonly acceptLoss: boolean
 }
 
 export interface WriterOpened {

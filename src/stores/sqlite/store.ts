@@ -15,7 +15,8 @@ export interface StoreParts {
   readonly heads: Heads
   readonly tail: Tail
   readonly now: () => number
-  readonly reader: Port<ReaderOperations>
+  /** Throws `store-closed` after close. */
+  readonly reader: () => Port<ReaderOperations>
   /** Throws `store-readonly` for a store opened for reading, `store-closed` after close. */
   readonly writer: () => Port<WriterOperations>
   readonly group: GroupCommit | undefined
@@ -45,7 +46,7 @@ export function logReads({ heads, tail, reader, writer, refresh }: StoreParts): 
     const events: Event[] = []
     // In slices, so that no answer and no snapshot is long.
     for (let at = 0; at < sequences.length; at += 500) {
-      events.push(...decodeEvents(await reader.call('many', sequences.slice(at, at + 500))))
+      events.push(...decodeEvents(await reader().call('many', sequences.slice(at, at + 500))))
     }
     return events
   }
@@ -54,7 +55,7 @@ export function logReads({ heads, tail, reader, writer, refresh }: StoreParts): 
       await refresh()
       const from = Math.max(after, heads.oldest() - 1)
       if (from >= heads.head() || limit <= 0) return []
-      if (from + 1 < tail.first()) return decodeEvents(await reader.call('read', from, heads.head(), limit))
+      if (from + 1 < tail.first()) return decodeEvents(await reader().call('read', from, heads.head(), limit))
       const last = Math.min(heads.head(), from + limit)
       const events: Event[] = []
       for (let sequence = from + 1; sequence <= last; sequence++) {
@@ -79,19 +80,19 @@ export function logReads({ heads, tail, reader, writer, refresh }: StoreParts): 
     },
     async sequenceAt(timeMs) {
       await refresh()
-      return reader.call('sequenceAt', timeMs, heads.oldest(), heads.head())
+      return reader().call('sequenceAt', timeMs, heads.oldest(), heads.head())
     },
     async query(query) {
       await refresh()
-      return runQuery(reader, query, heads.head())
+      return runQuery(reader(), query, heads.head())
     },
     async readStream(stream, afterVersion, limit) {
       await refresh()
-      return decodeEvents(await reader.call('stream', stream, afterVersion, heads.head(), limit))
+      return decodeEvents(await reader().call('stream', stream, afterVersion, heads.head(), limit))
     },
     async size() {
       await refresh()
-      const { bytes, oldestAt } = await reader.call('size')
+      const { bytes, oldestAt } = await reader().call('size')
       const [oldest, head] = [heads.oldest(), heads.head()]
       return { events: head - oldest + 1, bytes, oldest, head, ...(oldestAt === undefined ? {} : { oldestAt }) }
     },
@@ -134,24 +135,24 @@ export function ledgerMethods({ reader, writer }: StoreParts): Ledgers {
         throw new AppError('internal', `opening the ledger of "${subscription}": the store answered nothing`)
       return opened
     },
-    ledgers: async () => (await reader.call('ledgers')).map(decodeLedger),
+    ledgers: async () => (await reader().call('ledgers')).map(decodeLedger),
     async dropLedger(subscription) {
       while (!(await writer().call('dropLedger', subscription))) {
         // Commits go in between the slices.
       }
     },
-    rows: async (subscription, query) => (await reader.call('rows', subscription, query)).map(decodeDelivery),
-    nextDue: async (subscription) => (await reader.call('nextDue', subscription)) ?? undefined,
-    held: async (subscription) => (await reader.call('held', subscription)).map(decodeHeld),
-    dead: async (subscription, query) => (await reader.call('dead', subscription, query)).map(decodeDead),
+    rows: async (subscription, query) => (await reader().call('rows', subscription, query)).map(decodeDelivery),
+    nextDue: async (subscription) => (await reader().call('nextDue', subscription)) ?? undefined,
+    held: async (subscription) => (await reader().call('held', subscription)).map(decodeHeld),
+    dead: async (subscription, query) => (await reader().call('dead', subscription, query)).map(decodeDead),
     async history(subscription, query) {
-      const found = (await reader.call('history', subscription, query)).map(decodeHistory)
+      const found = (await reader().call('history', subscription, query)).map(decodeHistory)
       const rows = found.map(({ row }) => row)
       const next = found.at(-1)?.place
       return found.length < query.limit || next === undefined ? { rows } : { rows, next }
     },
     async historyBase(subscription) {
-      return Object.fromEntries((await reader.call('historyBase', subscription)) as [string, number][])
+      return Object.fromEntries((await reader().call('historyBase', subscription)) as [string, number][])
     },
   }
 }
@@ -167,14 +168,14 @@ export function writeMethods({ group, heads, now, path, reader, writer }: StoreP
     async mark(subscription, partition, epoch, mark) {
       await writer().call('mark', subscription, partition, epoch, mark === null ? null : JSON.stringify(mark))
     },
-    cursor: (source) => reader.call('cursor', source),
+    cursor: async (source) => reader().call('cursor', source),
     state: {
-      get: (source, key) => reader.call('getState', source, key),
+      get: async (source, key) => reader().call('getState', source, key),
       set: async (source, key, value) => writer().call('setState', source, key, value, now()),
       delete: async (source, key) => writer().call('deleteState', source, key),
       deleteOlderThan: async (source, timeMs) => writer().call('deleteStateBefore', source, timeMs),
       async list(source, prefix = '') {
-        const rows = (await reader.call('listState', source, prefix)) as [string, string][]
+        const rows = (await reader().call('listState', source, prefix)) as [string, string][]
         return rows.map(([key, value]) => ({ key, value }))
       },
     },

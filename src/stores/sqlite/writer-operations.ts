@@ -1,4 +1,5 @@
 import type { Sequence } from '../../core/event.ts'
+import { anchorEveryMs, writeAnchor } from './anchor.ts'
 import { createCheckpoint, pagesBeforeCheckpoint } from './checkpoint.ts'
 import { applyGroup, type CommitStatements, prepareCommits } from './commit-group.ts'
 import { setDurability } from './database.ts'
@@ -80,6 +81,22 @@ export function createWriter(data: WriterData): WriterOperations {
     }
   }
 
+  // Under `process` a power cut may take acknowledged events: an anchor that was synced would accuse an honest store.
+  const isAnchored = data.database.durability === 'disk'
+  let anchored = -1
+  let anchoredAt = Number.NEGATIVE_INFINITY
+  const anchor = (): void => {
+    const head = live?.state.appender.head()
+    if (!isAnchored || live === undefined || head === undefined || head === anchored) return
+    anchoredAt = performance.now()
+    try {
+      writeAnchor(path, { incarnation: live.state.incarnation, head })
+      anchored = head
+    } catch {
+      // An anchor that is behind accuses nobody; what is wrong with the disk shows with the next commit.
+    }
+  }
+
   return {
     open() {
       const { state } = current()
@@ -87,6 +104,8 @@ export function createWriter(data: WriterData): WriterOperations {
     },
     group(group) {
       const reply = write('committing events and ledgers', ({ state, commits }) => applyGroup(state, commits, group))
+      // After the answer has left, before the next group begins.
+      if (performance.now() - anchoredAt >= anchorEveryMs) setImmediate(anchor)
       return { ...reply, logPages: live?.checkpoint.pending() ?? 0 }
     },
     mark: (subscription, partition, epoch, mark) =>
@@ -94,10 +113,11 @@ export function createWriter(data: WriterData): WriterOperations {
         state.ledgers.setMark(subscription, partition, epoch, mark),
       ),
     openLedgers: (wanted, owner) => write('opening ledgers', ({ state }) => state.ledgers.open(wanted, owner)),
-    dropLedger: (subscription) => {
-      const isDone = writeUnsynced('dropping a ledger', ({ state }) => dropSlice(state.database, subscription))
-      return isDone
-    },
+    dropLedger: (subscription) =>
+      writeUnsynced('dropping a ledger', ({ state }) => {
+        state.ledgers.fence(subscription)
+        return dropSlice(state.database, subscription)
+      }),
     find(source, id) {
       const { dedup } = current().state
       return dedup.find(dedup.hash(source, id))
@@ -144,6 +164,7 @@ export function createWriter(data: WriterData): WriterOperations {
     },
     tidy() {
       const { state, checkpoint } = current()
+      anchor()
       if (state.dedup.isBehind()) {
         writeUnsynced('sorting identities', () => state.dedup.work(8192))
       }
@@ -153,6 +174,7 @@ export function createWriter(data: WriterData): WriterOperations {
     close() {
       if (isClosed) return
       isClosed = true
+      anchor()
       live?.state.database.close()
       lock.release()
     },

@@ -1,0 +1,134 @@
+import { rmSync } from 'node:fs'
+import { backup, DatabaseSync } from 'node:sqlite'
+import { AppError } from '../../core/errors.ts'
+import type { Sequence } from '../../core/event.ts'
+import { openForReading, prepareRows, scalar } from './database.ts'
+import { findInRun, keysPerPage, loadRuns, prepareRuns } from './dedup/run.ts'
+import { createPairHash } from './dedup/sip-hash.ts'
+import { createPrivate } from './lock.ts'
+import type { WriterData } from './protocol.ts'
+import { checksum, columnsPerEvent, eventColumns } from './record.ts'
+
+const rowsPerSlice = 20_000
+const mostProblems = 20
+
+export interface Slice {
+  readonly events: number
+  /** Where to go on; 0 at the end. */
+  readonly next: Sequence
+  readonly problems: readonly string[]
+}
+
+/** Backup and verification. Each operation but `structure` and `backup` is one short snapshot. */
+export function createInspector({ database: options }: WriterData) {
+  const database = openForReading(options)
+  const rows = prepareRows(
+    database,
+    `SELECT ${eventColumns} FROM events WHERE sequence >= ? AND sequence <= ? ORDER BY sequence LIMIT ?`,
+  )
+
+  return {
+    /** What SQLite says of its own pages and indexes. */
+    structure(): string[] {
+      const found = prepareRows(database, `PRAGMA integrity_check(${mostProblems})`).all() as unknown as [string][]
+      return found.map(([line]) => line).filter((line) => line !== 'ok')
+    },
+    /** Checksums and contiguous sequences, a slice at a time. */
+    events(from: Sequence, head: Sequence): Slice {
+      const problems: string[] = []
+      let expected = from
+      let count = 0
+      for (const item of rows.iterate(from, head, rowsPerSlice)) {
+        const row = item as unknown as unknown[]
+        const sequence = row[0] as Sequence
+        if (sequence !== expected) problems.push(gap(expected, sequence - 1))
+        if (checksum(sequence, row[1] as number, row, 2) !== row[columnsPerEvent - 1]) {
+          problems.push(`event ${sequence}: its checksum does not match`)
+        }
+        expected = sequence + 1
+        count++
+        if (problems.length >= mostProblems) return { events: count, next: 0, problems }
+      }
+      if (count < rowsPerSlice && expected <= head) problems.push(gap(expected, head))
+      return { events: count, next: count < rowsPerSlice ? 0 : expected, problems }
+    },
+    /** Sorted runs hold as many keys as they say; the identity of every thousandth event that should be in one is. */
+    identities(): string[] {
+      database.exec('BEGIN')
+      try {
+        return identityProblems(database)
+      } finally {
+        database.exec('ROLLBACK')
+      }
+    },
+    async backup(path: string, pagesPerStep: number): Promise<number> {
+      createPrivate(path)
+      const pages = await backup(database, path, { rate: pagesPerStep })
+      markAsCopy(path)
+      return pages
+    },
+    close: (): void => database.close(),
+  }
+}
+export type InspectorOperations = ReturnType<typeof createInspector>
+
+const gap = (from: Sequence, to: Sequence): string =>
+  from === to ? `event ${from} is missing` : `events ${from} to ${to} are missing`
+
+function identityProblems(database: DatabaseSync): string[] {
+  const problems: string[] = []
+  const statements = prepareRuns(database)
+  const runs = loadRuns(database)
+  for (const run of runs) {
+    const held =
+      scalar(
+        database,
+        'SELECT sum(length(data)) / 24 FROM dedup_pages WHERE page >= ? AND page < ?',
+        run.run * 2 ** 24,
+        (run.run + 1) * 2 ** 24,
+      ) ?? 0
+    if (held !== run.keys || Math.ceil(run.keys / keysPerPage) !== run.pages)
+      problems.push(`dedup run ${run.run} holds ${held} identities, ${run.keys} were written`)
+  }
+  const row = database.prepare("SELECT value FROM meta WHERE key = 'dedup-key'").get() as
+    | { value: Uint8Array }
+    | undefined
+  if (row === undefined) return [...problems, 'the key of the dedup hashes is missing']
+  const hash = createPairHash(row.value)
+  const words = new Uint32Array(4)
+  const forgotten = scalar(database, "SELECT value FROM meta WHERE key = 'forgotten'") ?? 0
+  const sealed = runs.reduce((last, run) => Math.max(last, run.last), 0)
+  const sample = prepareRows(database, 'SELECT source, id FROM events WHERE sequence = ?')
+  const oldest = scalar(database, 'SELECT min(sequence) FROM events') ?? 1
+  for (
+    let sequence = Math.max(oldest, forgotten + 1);
+    sequence <= sealed && problems.length < mostProblems;
+    sequence += 1000
+  ) {
+    const event = sample.get(sequence) as unknown as [string, string] | undefined
+    if (event === undefined) continue
+    hash(event[0], event[1], words)
+    if (!runs.some((run) => findInRun(statements, run, words, 0) !== 0))
+      problems.push(`event ${sequence}: its identity is not in the dedup runs`)
+  }
+  return problems
+}
+
+/** A copy must not be taken for the original: without its incarnation, opening it mints a new one. */
+function markAsCopy(path: string): void {
+  const copy = new DatabaseSync(path)
+  try {
+    copy.exec("DELETE FROM meta WHERE key = 'incarnation'")
+    copy.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+    copy.exec('PRAGMA journal_mode = DELETE')
+  } catch (error) {
+    copy.close()
+    rmSync(path, { force: true })
+    throw new AppError(
+      'store-unopenable',
+      `finishing the backup ${path} failed; the incomplete file was removed. Try again.`,
+      { cause: error },
+    )
+  }
+  copy.close()
+}
