@@ -1,5 +1,6 @@
 export * from './plugin-context.ts'
 export * from './recording-sink.ts'
 export * from './scripted-source.ts'
+export * from './store-model.ts'
 export * from './store-suite.ts'
 export * from './virtual-platform.ts'

@@ -40,6 +40,7 @@ export async function runStoreCase(storeCase: StoreCase, under: StoreUnderTest):
   try {
     await storeCase.run({
       platform,
+      canReopen: under.reopen !== undefined,
       open: () => remember(under.open(platform), 'open'),
       async reopen(store) {
         await store.close()

@@ -1,21 +1,20 @@
-import { describe, test } from 'vitest'
-import type { Platform } from '../../src/core/platform.ts'
-import { memory } from '../../src/stores/memory.ts'
-import { runStoreCase, type StoreUnderTest, storeCases, whySkipped } from '../../src/testing/index.ts'
+import { describe, expect, test } from 'vitest'
+import { builtIn } from '../../src/registry.ts'
+import { runStoreCase, storeCases, whySkipped } from '../../src/testing/index.ts'
+import { storesUnderTest } from './stores-under-test.ts'
 
-const openMemory = (platform: Platform) => memory.declaration.open({}, { directory: '.', platform })
+test('every registered store is run through the suite', () => {
+  const registered = builtIn.map(({ declaration }) => declaration).filter(({ kind }) => kind === 'store')
+  expect(Object.keys(storesUnderTest).sort()).toEqual(registered.map(({ name }) => name).sort())
+})
 
-const stores: Readonly<Record<string, StoreUnderTest>> = {
-  memory: { open: openMemory },
-}
-
-for (const [name, under] of Object.entries(stores)) {
+for (const [name, underTest] of Object.entries(storesUnderTest)) {
   describe(`the ${name} store`, () => {
     for (const [behaviour, cases] of Object.entries(storeCases)) {
       describe(behaviour, () => {
         for (const storeCase of cases) {
-          const reason = whySkipped(storeCase, under)
-          if (reason === undefined) test(storeCase.promise, () => runStoreCase(storeCase, under))
+          const reason = whySkipped(storeCase, underTest())
+          if (reason === undefined) test(storeCase.promise, () => runStoreCase(storeCase, underTest()))
           else test.skip(`${storeCase.promise} (skipped: ${reason})`, () => undefined)
         }
       })

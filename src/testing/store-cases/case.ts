@@ -19,6 +19,8 @@ export interface StoreCaseContext {
   readonly platform: VirtualPlatform
   /** Closes a store and opens again what it kept. */
   reopen(store: Store): Promise<Store>
+  /** Whether `reopen` can be used; a case that only works with it says so in `needs`. */
+  readonly canReopen: boolean
   /** Copies a store with `backup` and opens the copy. */
   openCopy(store: Store): Promise<Store>
 }

@@ -18,7 +18,7 @@ export const cursorCases: readonly StoreCase[] = [
   },
   {
     promise: "a source's keys are set, replaced, listed by prefix and deleted",
-    ids: ['S0-02'],
+    ids: [],
     async run({ open }) {
       const { state } = await open()
       assert.equal(await state.get('shop', 'a'), undefined)
@@ -50,7 +50,7 @@ export const cursorCases: readonly StoreCase[] = [
   },
   {
     promise: 'sources do not see the keys of one another',
-    ids: ['S1-15'],
+    ids: [],
     async run({ open }) {
       const { state } = await open()
       await state.set('a', 'k', '1')
@@ -62,7 +62,7 @@ export const cursorCases: readonly StoreCase[] = [
   },
   {
     promise: 'old keys are deleted by the time they were last set',
-    ids: ['S0-116'],
+    ids: [],
     async run({ open, platform }) {
       const { state } = await open()
       await state.set('shop', 'old', '1')

@@ -19,7 +19,7 @@ async function wholeHistory(store: Store, limit: number): Promise<HistoryRow[]> 
 export const historyCases: readonly StoreCase[] = [
   {
     promise: 'a history row comes back with its runs, reasons and attempts',
-    ids: ['S0-117', 'G20'],
+    ids: ['G20'],
     async run({ open }) {
       const store = await open()
       const crm = await own(store)
@@ -47,7 +47,7 @@ export const historyCases: readonly StoreCase[] = [
   },
   {
     promise: 'the history of one sequence is every row whose span contains it',
-    ids: ['S0-117'],
+    ids: ['G20'],
     async run({ open }) {
       const store = await open()
       const crm = await own(store)

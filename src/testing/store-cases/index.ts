@@ -10,6 +10,7 @@ import { historyCases } from './history.ts'
 import { incarnationCases } from './incarnation.ts'
 import { ledgerCases } from './ledgers.ts'
 import { lifecycleCases } from './lifecycle.ts'
+import { modelCases } from './model.ts'
 import { payloadCases } from './payloads.ts'
 import { pruneCases } from './prune.ts'
 import { queryCases } from './query.ts'
@@ -36,4 +37,5 @@ export const storeCases: Readonly<Record<string, readonly StoreCase[]>> = {
   lifecycle: lifecycleCases,
   payloads: payloadCases,
   concurrency: concurrencyCases,
+  'a simple model': modelCases,
 }

@@ -162,7 +162,7 @@ export const ledgerCases: readonly StoreCase[] = [
   },
   {
     promise: 'a dropped subscription is forgotten wholly, and its neighbours are not',
-    ids: ['S0-115'],
+    ids: [],
     async run({ open }) {
       const store = await open()
       for (const name of ['crm', 'mail']) {

@@ -39,7 +39,7 @@ export const readingCases: readonly StoreCase[] = [
   },
   {
     promise: 'events that are read are frozen and shared safely',
-    ids: ['S2-03'],
+    ids: [],
     async run({ open }) {
       const store = await open()
       await append(store, event('a', { data: '{"deep":{"list":[1]}}' }))
@@ -52,7 +52,7 @@ export const readingCases: readonly StoreCase[] = [
   },
   {
     promise: 'a time is turned into the first sequence appended then or later',
-    ids: ['S1-61'],
+    ids: [],
     async run({ open, platform }) {
       const store = await open()
       const times: number[] = []
