@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { parse } from 'yaml'
 import { loadConfig } from '../config/load.ts'
 import { AppError } from '../core/errors.ts'
 import type { PipelinePlan } from '../plugin/pipeline-config.ts'
@@ -8,12 +9,14 @@ import { nodePlatform } from '../plugin/platform.ts'
 import { builtInCatalogue } from '../registry.ts'
 import type { CliIo } from './io.ts'
 
+/** A configuration that can run. */
 export interface Settings {
   readonly file: string
   readonly directory: string
   readonly plan: PipelinePlan
 }
 
+/** The options that every command has. */
 export interface CommonOptions {
   readonly config?: string
   readonly json?: boolean
@@ -27,27 +30,81 @@ export function optionsOf<T extends CommonOptions>(command: Command): T {
 /** Reads and checks the configuration; throws `config-invalid` with every problem. */
 export async function readSettings(io: CliIo, given: string | undefined): Promise<Settings> {
   const file = resolve(io.cwd, given ?? 'millrace.yaml')
-  if (!existsSync(file)) {
-    const hint = given === undefined ? 'Give one with --config FILE, or write a starting one with `millrace init`.' : 'Check the path.'
-    throw new AppError('usage', `reading the configuration failed: there is no ${file}. ${hint}`)
-  }
+  if (!existsSync(file)) throw noFile(file, given)
   const loaded = await loadConfig(file, { env: io.env, catalogue: builtInCatalogue, platform: nodePlatform })
   if (!loaded.ok) throw new AppError('config-invalid', `${file} has problems`, { facts: { issues: loaded.issues } })
-  return { file, directory: loaded.directory, plan: withPort(loaded.plan, io.env['PORT']) }
+  const { server } = loaded.plan
+  return {
+    file,
+    directory: loaded.directory,
+    plan: { ...loaded.plan, server: { ...server, port: portOf(io, server.port) } },
+  }
 }
 
-/** `PORT` changes the port. */
-function withPort(plan: PipelinePlan, text: string | undefined): PipelinePlan {
-  if (text === undefined || text === '') return plan
+function noFile(file: string, given: string | undefined): AppError {
+  const hint =
+    given === undefined
+      ? 'Give one with --config FILE, or write a starting one with "millrace init".'
+      : 'Check the path after --config.'
+  return new AppError('usage', `the configuration was not read: there is no file ${file}. ${hint}`)
+}
+
+/** The port of the configuration; the variable `PORT` wins. */
+function portOf(io: CliIo, configured: number): number {
+  const text = io.env['PORT']
+  if (text === undefined || text === '') return configured
   const port = Number(text)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new AppError('usage', `reading PORT failed: ${JSON.stringify(text.slice(0, 20))} is not a port number between 0 and 65535`)
-  }
-  return { ...plan, server: { ...plan.server, port } }
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  throw new AppError(
+    'usage',
+    `the variable PORT is ${JSON.stringify(text.slice(0, 20))}, which is not a port. Set it to a number between 0 and 65535, or unset it.`,
+  )
 }
 
 /** Where the admin token of this pipeline is kept: beside its store. */
 export function adminTokenPath({ directory, plan }: Settings): string {
-  const { path } = plan.store.options as { readonly path?: string }
-  return path === undefined ? resolve(directory, '.millrace/admin-token') : resolve(directory, path, '..', 'admin-token')
+  return tokenPath(directory, (plan.store.options as { readonly path?: unknown } | undefined)?.path)
+}
+
+function tokenPath(directory: string, storePath: unknown): string {
+  return typeof storePath === 'string'
+    ? resolve(directory, dirname(storePath), 'admin-token')
+    : resolve(directory, '.millrace', 'admin-token')
+}
+
+/** Where the server of a configuration would be, and the file that holds its admin token. */
+export interface Place {
+  readonly url: string
+  readonly tokenPath: string
+}
+
+/**
+ * Looks no further than the address and the store's path, so that a running server can be asked also from a shell
+ * without the variables and plug-in files that the rest of the configuration needs.
+ */
+export function findPlace(io: CliIo, given: string | undefined): Place {
+  const file = resolve(io.cwd, given ?? 'millrace.yaml')
+  if (given !== undefined && !existsSync(file)) throw noFile(file, given)
+  const { server, store } = readLoosely(file)
+  const host = typeof server?.['host'] === 'string' ? server['host'] : '127.0.0.1'
+  const port = portOf(io, typeof server?.['port'] === 'number' ? server['port'] : 7117)
+  return { url: urlOf(host, port), tokenPath: tokenPath(dirname(file), store?.['path']) }
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+function readLoosely(file: string): { readonly server?: Members | undefined; readonly store?: Members | undefined } {
+  try {
+    const value: unknown = parse(readFileSync(file, 'utf8'))
+    return typeof value === 'object' && value !== null ? value : {}
+  } catch {
+    // Not YAML, or not there: what it says is found out when the server does not answer either.
+    return {}
+  }
+}
+
+/** A wildcard address is reached through loopback. */
+export function urlOf(host: string, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' || host === '[::]' ? '127.0.0.1' : host
+  return `http://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name}:${port}`
 }

@@ -27,7 +27,8 @@ export function register(program: Command, io: CliIo): void {
 
 async function run(io: CliIo, file: string | undefined, options: CommonOptions & { log: string }): Promise<void> {
   const level = (['debug', 'info', 'warn', 'error'] as const).find((known) => known === options.log)
-  if (level === undefined) throw new AppError('usage', `--log ${options.log} is not known: use debug, info, warn or error`)
+  if (level === undefined)
+    throw new AppError('usage', `--log ${options.log} is not known: use debug, info, warn or error`)
   const settings = await readSettings(io, file)
   const log = cliLog(io, level)
   const pipeline = pipelineFromPlan(settings.plan, { log, directory: settings.directory })
@@ -37,8 +38,18 @@ async function run(io: CliIo, file: string | undefined, options: CommonOptions &
   await pipeline.start()
   let server: Awaited<ReturnType<typeof openServer>> | undefined
   try {
-    server = await openServer(pipeline, { host: listen.host, port: listen.port, tokens: listen.tokens, limits, adminToken, log })
-    if (options.json) io.out(`${JSON.stringify({ url: server.url, store: pipeline.store.type, durability: pipeline.store.durability })}\n`)
+    server = await openServer(pipeline, {
+      host: listen.host,
+      port: listen.port,
+      tokens: listen.tokens,
+      limits,
+      adminToken,
+      log,
+    })
+    if (options.json)
+      io.out(
+        `${JSON.stringify({ url: server.url, store: pipeline.store.type, durability: pipeline.store.durability })}\n`,
+      )
     else io.out(welcome(io, settings, pipeline, server.url))
     await Promise.race([aborted(io.signal), failed])
     if (!options.json) io.out('\nStopping: taking in nothing more, finishing what is under way …\n')
@@ -75,7 +86,10 @@ function welcome(io: CliIo, settings: Settings, pipeline: Pipeline, url: string)
   const { plan, directory, file } = settings
   const store = pipeline.store
   const inbox = plan.sources.find(({ declaration }) => declaration.name === 'directory')
-  const folder = inbox === undefined ? undefined : relative(io.cwd, resolve(directory, (inbox.options as { path: string }).path)) || '.'
+  const folder =
+    inbox === undefined
+      ? undefined
+      : relative(io.cwd, resolve(directory, (inbox.options as { path: string }).path)) || '.'
   const command = existsSync(resolve(io.cwd, 'bin/millrace.js')) ? 'npm run -s millrace --' : 'npx millrace'
   const config = basename(file) === 'millrace.yaml' && directory === io.cwd ? '' : ` --config ${relative(io.cwd, file)}`
   const title = (text: string): string => paint(io, 'bold', text)

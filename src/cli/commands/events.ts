@@ -1,0 +1,73 @@
+import type { Command } from 'commander'
+import { AppError } from '../../core/errors.ts'
+import { type Api, withApi } from '../api.ts'
+import {
+  eventLines,
+  filterQuery,
+  fromNewest,
+  limitOf,
+  type SearchOptions,
+  searchPages,
+  type WireEvent,
+  withFilters,
+} from '../event-search.ts'
+import type { CliIo } from '../io.ts'
+import { wholeNumber } from '../numbers.ts'
+import { optionsOf } from '../settings.ts'
+
+/** `events`: searches the log. */
+export function register(program: Command, io: CliIo): void {
+  withFilters(program.command('events'))
+    .description(
+      'Search the log: the newest events that match, oldest of them first; from the oldest with --after or --since.',
+    )
+    .option('--until <time>', 'taken in before')
+    .option('--after <sequence>', 'only greater sequences; 0 is the beginning')
+    .option('--limit <count>', 'at most this many (default: 50)')
+    .action(async (_options: unknown, command: Command) => {
+      const options = optionsOf<SearchOptions>(command)
+      await withApi(io, options.config, 'read', (api) => search(io, api, options))
+    })
+}
+
+async function search(io: CliIo, api: Api, options: SearchOptions): Promise<void> {
+  const filters = filterQuery(options, Date.now())
+  const limit = limitOf(options, 50)
+  const isUpwards = options.after !== undefined || options.since !== undefined
+  if (options.json === true || isUpwards) {
+    const after = options.after === undefined ? 0 : wholeNumber(options.after, '--after')
+    if (isUpwards) return printUpwards(io, api, filters, after, limit, options.json === true)
+  }
+  const events: WireEvent[] = []
+  for await (const page of searchPages(api, filters, { before: fromNewest }, limit)) events.push(...page)
+  if (events.length > 100_000)
+    throw new AppError('usage', '--limit above 100,000 needs --after 0: then nothing is held')
+  print(io, events.reverse(), options.json === true, true)
+  if (events.length === 0) sayNothing(io, api, filters, options.json === true)
+}
+
+/** In order of the log nothing has to be held: every page is printed as it comes. */
+async function printUpwards(
+  io: CliIo,
+  api: Api,
+  filters: URLSearchParams,
+  after: number,
+  limit: number,
+  json: boolean,
+): Promise<void> {
+  let isFirst = true
+  for await (const page of searchPages(api, filters, { after }, limit)) {
+    print(io, page, json, isFirst)
+    isFirst = false
+  }
+  if (isFirst) sayNothing(io, api, filters, json)
+}
+
+function print(io: CliIo, events: readonly WireEvent[], json: boolean, hasTitle: boolean): void {
+  if (events.length === 0) return
+  io.out(json ? events.map((event) => JSON.stringify(event)).join('\n') : eventLines(io, events, hasTitle))
+}
+
+function sayNothing(io: CliIo, api: Api, filters: URLSearchParams, json: boolean): void {
+  if (!json) io.err(filters.size === 0 ? `${api.where} has no events` : `no event of ${api.where} matches`)
+}

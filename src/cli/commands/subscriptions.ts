@@ -1,0 +1,98 @@
+import type { Command } from 'commander'
+import { AppError } from '../../core/errors.ts'
+import type { SubscriptionStatus } from '../../runtime/api.ts'
+import { type Api, withApi } from '../api.ts'
+import type { CliIo } from '../io.ts'
+import { span } from '../numbers.ts'
+import { type CommonOptions, optionsOf } from '../settings.ts'
+import { type Column, clean, paint, type Style, table } from '../table.ts'
+
+/** `subscriptions`: state and lag; `subscriptions drop`: forgets a retired one. */
+export function register(program: Command, io: CliIo): void {
+  const command = program
+    .command('subscriptions')
+    .description('Show the state, lag and open deliveries of every subscription.')
+    .action(async (_options: unknown, self: Command) => {
+      const options = optionsOf<CommonOptions>(self)
+      await withApi(io, options.config, 'read', (api) => list(io, api, options.json === true))
+    })
+  command
+    .command('drop')
+    .description('Forget a retired subscription: its place in the log, its dead letters, its history.')
+    .argument('<name>', 'a subscription that is no longer in the configuration')
+    .action(async (name: string, _options: unknown, self: Command) => {
+      const options = optionsOf<CommonOptions>(self)
+      await withApi(io, options.config, 'write', (api) => drop(io, api, name, options.json === true))
+    })
+}
+
+/** Every subscription, all pages. */
+export async function allSubscriptions(api: Api): Promise<readonly SubscriptionStatus[]> {
+  const all: SubscriptionStatus[] = []
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const query: string = `limit=1000&after=${encodeURIComponent(after)}`
+    const page: { subscriptions: SubscriptionStatus[]; next?: string } = await api.call(
+      'GET',
+      `/v1/subscriptions?${query}`,
+    )
+    all.push(...page.subscriptions)
+    after = page.next
+  }
+  return all
+}
+
+const stateStyles: Readonly<Record<SubscriptionStatus['state'], Style>> = {
+  running: 'green',
+  paused: 'yellow',
+  saturated: 'yellow',
+  halted: 'red',
+  disabled: 'red',
+  retired: 'dim',
+}
+
+export const subscriptionColumns: readonly Column<SubscriptionStatus>[] = [
+  { title: 'subscription', value: ({ name }) => name },
+  { title: 'state', value: ({ state }) => state, style: ({ state }) => stateStyles[state] },
+  { title: 'lag', value: ({ lag }) => lag, isNumber: true },
+  { title: 'open', value: ({ open }) => open, isNumber: true },
+  {
+    title: 'dead',
+    value: ({ counters }) => counters.dead,
+    isNumber: true,
+    style: ({ counters }) => (counters.dead > 0 ? 'red' : undefined),
+  },
+  { title: 'delivered', value: ({ counters }) => counters.delivered, isNumber: true },
+  {
+    title: 'oldest',
+    value: ({ oldestAgeSeconds }) => (oldestAgeSeconds > 0 ? span(oldestAgeSeconds * 1_000) : undefined),
+    isNumber: true,
+  },
+  { title: 'from', value: ({ from }) => from?.join(', ') ?? 'any source' },
+  { title: 'match', value: ({ match }) => (match.length === 0 ? undefined : match.join(', ')) },
+  { title: 'sink', value: ({ sink }) => sink },
+]
+
+async function list(io: CliIo, api: Api, json: boolean): Promise<void> {
+  const all = await allSubscriptions(api)
+  if (json) return io.out(JSON.stringify({ subscriptions: all }))
+  if (all.length === 0) return io.err(`${api.where} has no subscriptions yet: they begin when the pipeline runs`)
+  io.out(table(io, subscriptionColumns, all))
+  for (const { name, state, reason } of all) {
+    if (reason !== undefined) io.out(`${paint(io, 'bold', clean(name))} is ${state}: ${clean(reason)}`)
+  }
+}
+
+async function drop(io: CliIo, api: Api, name: string, json: boolean): Promise<void> {
+  if (api.pipeline === undefined) {
+    throw new AppError(
+      'state-conflict',
+      `the subscription ${name} was not dropped: ${api.where} has the store open. Stop it, drop the subscription, and start it again.`,
+    )
+  }
+  await api.pipeline.drop(name)
+  io.out(
+    json
+      ? JSON.stringify({ dropped: name })
+      : `Dropped ${name}: ${api.where} has forgotten its place, dead letters and history.`,
+  )
+}

@@ -1,0 +1,105 @@
+import type { Command } from 'commander'
+import { AppError } from '../core/errors.ts'
+import type { Api } from './api.ts'
+import type { CliIo } from './io.ts'
+import { clock, moment, wholeNumber } from './numbers.ts'
+import type { CommonOptions } from './settings.ts'
+import { type Column, table } from './table.ts'
+
+/** An event on the wire: CloudEvents JSON with `sequence` and `recordedtime`. */
+export interface WireEvent {
+  readonly sequence: string
+  readonly id: string
+  readonly source: string
+  readonly type: string
+  readonly subject?: string
+  readonly recordedtime: string
+}
+
+/** One page of a search: the events, the text of each as the server sent it, and where to go on. */
+export interface EventPage {
+  readonly events: readonly WireEvent[]
+  readonly next?: number
+}
+
+export interface SearchOptions extends CommonOptions {
+  readonly type?: readonly string[]
+  readonly source?: string
+  readonly subject?: string
+  readonly id?: string
+  readonly since?: string
+  readonly until?: string
+  readonly after?: string
+  readonly limit?: string
+}
+
+/** The filters that `events` and `tail` share. */
+export function withFilters(command: Command): Command {
+  const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, ...value.split(',')]
+  return command
+    .option('--type <pattern>', 'exact type, prefix.* or *; several by comma or by repeating', collect)
+    .option('--source <source>', 'only this source')
+    .option('--subject <subject>', 'only this subject')
+    .option('--id <id>', 'only this id')
+    .option('--since <time>', 'taken in at or after: how long ago (15m, 2h, 7d), a day or an RFC 3339 time')
+}
+
+/** The filters as the query of `GET /v1/events`. */
+export function filterQuery(options: SearchOptions, nowMs: number): URLSearchParams {
+  const query = new URLSearchParams()
+  for (const type of options.type ?? []) if (type !== '') query.append('type', type)
+  for (const name of ['source', 'subject', 'id'] as const) {
+    const value = options[name]
+    if (value !== undefined) query.set(name, value)
+  }
+  if (options.since !== undefined) query.set('since', moment(options.since, '--since', nowMs))
+  if (options.until !== undefined) query.set('until', moment(options.until, '--until', nowMs))
+  return query
+}
+
+/** `--limit` as a number of events. */
+export function limitOf(options: SearchOptions, otherwise: number): number {
+  return options.limit === undefined ? otherwise : wholeNumber(options.limit, '--limit', 1)
+}
+
+const pageSize = 1_000
+
+/** Pages of a search, upwards from `after` or downwards from `before`, until the end of the log or the limit. */
+export async function* searchPages(
+  api: Api,
+  filters: URLSearchParams,
+  from: { readonly after: number } | { readonly before: number },
+  limit: number,
+): AsyncGenerator<readonly WireEvent[]> {
+  const [direction, start] = 'after' in from ? (['after', from.after] as const) : (['before', from.before] as const)
+  let left = limit
+  let position: number | undefined = start
+  while (left > 0 && position !== undefined) {
+    const query = new URLSearchParams(filters)
+    query.set(direction, String(position))
+    query.set('limit', String(Math.min(left, pageSize)))
+    const page: EventPage = await api.call('GET', `/v1/events?${query}`)
+    if (page.events.length > 0) yield page.events
+    left -= page.events.length
+    if (page.next !== undefined && page.next === position) throw new AppError('internal', 'the search does not advance')
+    position = page.next
+  }
+}
+
+/** Greater than every sequence: where a search from the newest event begins. */
+export const fromNewest = Number.MAX_SAFE_INTEGER
+
+export const eventColumns: readonly Column<WireEvent>[] = [
+  { title: 'sequence', value: ({ sequence }) => sequence, isNumber: true },
+  { title: 'recorded (UTC)', value: ({ recordedtime }) => clock(recordedtime), style: () => 'dim' },
+  { title: 'source', value: ({ source }) => source },
+  { title: 'type', value: ({ type }) => type, style: () => 'cyan' },
+  { title: 'subject', value: ({ subject }) => subject },
+  { title: 'id', value: ({ id }) => id },
+]
+
+/** Events as a table, without a title when they continue one. */
+export function eventLines(io: CliIo, events: readonly WireEvent[], hasTitle: boolean): string {
+  const text = table(io, eventColumns, events)
+  return hasTitle ? text : text.slice(text.indexOf('\n') + 1)
+}
