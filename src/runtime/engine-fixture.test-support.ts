@@ -41,7 +41,12 @@ export interface Spec {
 
 export type Answer = (delivery: Delivery) => Outcome | undefined | Promise<Outcome | undefined>
 
-export async function engineWith(subscriptions: readonly Spec[], store: Store, isStarted = true) {
+export async function engineWith(
+  subscriptions: readonly Spec[],
+  store: Store,
+  isStarted = true,
+  change: Partial<EngineSetup> = {},
+) {
   const received = new Map<string, Delivery[]>()
   const setup: EngineSetup = {
     platform: nodePlatform,
@@ -77,6 +82,7 @@ export async function engineWith(subscriptions: readonly Spec[], store: Store, i
     }),
     keepAlive: () => () => undefined,
     createHandler: async () => () => Promise.reject(new Error('none')),
+    ...change,
   }
   const engine = new Engine(setup)
   await (isStarted ? engine.start() : engine.open())
