@@ -17,7 +17,7 @@ export interface Substituted {
   readonly issues: readonly Issue[]
 }
 
-const reference = /\$(?:(\$)|\{([^{}]*)\}|(\{))/g
+const reference = /\$(?:(\$)|\{([^{}]*)\}|\{.*)/gs
 const inside = /^([A-Za-z_]\w*)(?:(:-|:\?)([^$]*))?$/
 
 /**

@@ -13,7 +13,7 @@ import {
 import type { Issue } from '../core/issues.ts'
 
 /** Bounds of a configuration's text: far above any real one, low enough that a hostile one costs little. */
-export const textLimits = { bytes: 2 ** 20, depth: 32, aliases: 50 } as const
+export const textLimits = { bytes: 2 ** 20, depth: 32, aliases: 50, expansions: 1_000 } as const
 
 type Path = readonly (string | number)[]
 
@@ -52,7 +52,7 @@ export function parseText(
     prettyErrors: false,
     merge: false,
     customTags: [],
-    logLevel: 'silent',
+    logLevel: 'error',
   })
   if (document.errors.length > 0) {
     const issues = document.errors.slice(0, 20).map(
@@ -72,9 +72,9 @@ export function parseText(
     return refuse('the file is empty; `millrace init` writes one that runs')
   let value: unknown
   try {
-    value = document.toJS({ maxAliasCount: textLimits.aliases })
+    value = document.toJS({ maxAliasCount: textLimits.expansions })
   } catch {
-    return refuse(`the file uses its aliases more than ${textLimits.aliases} times`)
+    return refuse(`the aliases of the file multiply to more than ${textLimits.expansions}`)
   }
   if (depthOf(value) > textLimits.depth) return refuse(`the file is nested deeper than ${textLimits.depth} levels`)
   return { ok: true, value, locate: (path, at) => locate(document.contents, path, at, place) }
