@@ -11,7 +11,7 @@ beforeEach(() => {
   mkdirSync(join(root, '.millrace'), { recursive: true })
   folder = mkdtempSync(join(root, '.millrace', 'quickstart-'))
   for (const file of ['millrace.yaml', 'receiver.ts'])
-    cpSync(join(root, 'examples/quickstart', file), join(folder, file))
+    cpSync(join(root, 'examples/quickstart', file), join(folder, 'examples/quickstart', file))
 })
 afterEach(() => {
   child?.kill('SIGKILL')
@@ -35,7 +35,7 @@ function readmeEvent(): string {
 test('the quickstart does what its README says', { timeout: 60_000 }, async () => {
   const [port, receiverPort] = [await freePort(), await freePort()]
   let out = ''
-  const args = ['--conditions=millrace-source', join(root, 'bin/millrace.js'), 'run', join(folder, 'millrace.yaml')]
+  const args = ['--conditions=millrace-source', join(root, 'bin/millrace.js'), 'run', join(folder, 'examples/quickstart/millrace.yaml')]
   const env = { ...process.env, PORT: String(port), RECEIVER_PORT: String(receiverPort), NO_COLOR: '1' }
   const running = spawn(process.execPath, args, { cwd: root, env })
   child = running
@@ -66,8 +66,8 @@ test('the quickstart does what its README says', { timeout: 60_000 }, async () =
   await vi.waitFor(() => expect(out).toMatch(/receiver: order\.placed 1 as msg_\S+ \{"total":120\}/), patient)
 
   const line = /^echo '(.*)' >/m.exec(textOf('examples/quickstart/README.md'))![1]!
-  mkdirSync(join(folder, 'inbox'), { recursive: true })
-  writeFileSync(join(folder, 'inbox', 'two.ndjson'), `${line}\n`)
+  mkdirSync(join(folder, 'examples/quickstart/inbox'), { recursive: true })
+  writeFileSync(join(folder, 'examples/quickstart/inbox', 'two.ndjson'), `${line}\n`)
   await vi.waitFor(() => expect(out).toMatch(/receiver: order\.shipped 2 as msg_/), patient)
   const archive = join(folder, '.millrace/orders.ndjson')
   await vi.waitFor(
