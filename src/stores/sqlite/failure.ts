@@ -4,6 +4,7 @@ import { AppError, type ErrorCode } from '../../core/errors.ts'
 export interface WireFailure {
   readonly code: ErrorCode
   readonly message: string
+  readonly facts: AppError['facts']
 }
 
 // Primary result codes of SQLite (the low byte of the extended ones).
@@ -55,9 +56,9 @@ export function isFull(error: unknown): boolean {
 
 export function toWire(error: unknown): WireFailure {
   const known = failureOf(error, 'using the SQLite store')
-  return { code: known.code, message: known.message }
+  return { code: known.code, message: known.message, facts: known.facts }
 }
 
 export function fromWire(failure: WireFailure): AppError {
-  return new AppError(failure.code, failure.message)
+  return new AppError(failure.code, failure.message, { facts: failure.facts })
 }

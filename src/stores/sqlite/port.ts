@@ -15,6 +15,9 @@ export interface Port<Ops extends object> {
   terminate(): Promise<void>
 }
 
+/** The default lets garbage of passing batches grow to 48 MiB a thread; 16 measured no slower. */
+const youngMb = 16
+
 /**
  * Starts a worker from a module beside this one, in the language this one runs in (.ts from source, .js when compiled).
  * It keeps the process alive only while a call is open: an append that was handed in is finished, an idle store stops nobody.
@@ -27,6 +30,7 @@ export function openPort<Ops extends object = Operations>(
   const worker = new Worker(new URL(`./${module}.${extension}`, import.meta.url), {
     workerData,
     name: `millrace-sqlite-${module}`,
+    resourceLimits: { maxYoungGenerationSizeMb: youngMb },
   })
   worker.unref()
   const open = new Map<number, { resolve(value: never): void; reject(error: unknown): void }>()
