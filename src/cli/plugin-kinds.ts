@@ -6,7 +6,7 @@ import { type PluginKind, pluginKinds } from '../plugin/define.ts'
 export function parseKind(text: string, doing: string): PluginKind {
   const kind = pluginKinds.find((each) => each === text || `${each}s` === text)
   if (kind !== undefined) return kind
-  const near = nearest(text, pluginKinds)
+  const near = nearest(text, [...pluginKinds, ...pluginKinds.map((each) => `${each}s`)])
   const hint = near === undefined ? '' : ` Did you mean ${near}?`
   throw new AppError(
     'usage',
