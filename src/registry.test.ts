@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { optionsJsonSchema } from './config/json-schema.ts'
 import { check } from './plugin/check.ts'
-import { pluginKinds } from './plugin/define.ts'
+import { type AnyDeclaration, pluginKinds } from './plugin/define.ts'
 import { builtIn, builtInCatalogue } from './registry.ts'
 
-const declarations = builtIn.map(({ declaration }) => declaration)
+const declarations: readonly AnyDeclaration[] = builtIn.map(({ declaration }) => declaration)
 
 /**
  * Options that a configuration file cannot reach, because the word names the plug-in there: `plug-in option`. To be renamed

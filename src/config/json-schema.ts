@@ -58,7 +58,7 @@ function editorSlots(catalogue: Catalogue): Slots {
 /** A plug-in's options with the key that names it. */
 function named(declaration: AnyDeclaration, key: 'type' | 'use', settings: Record<string, Schema> = {}): Schema {
   const name = schema.literal(declaration.name).describe(declaration.summary)
-  const { options } = declaration
+  const options = declaration.options instanceof schema.ZodOptional ? declaration.options.unwrap() : declaration.options
   if (options instanceof schema.ZodObject) return options.safeExtend({ ...settings, [key]: name })
   return schema.looseObject({ ...settings, [key]: name })
 }

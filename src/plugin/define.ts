@@ -71,7 +71,7 @@ export interface Use<D extends AnyDeclaration = AnyDeclaration> {
 export type Definition<D extends AnyDeclaration, S extends Schema> = ((
   ...options: undefined extends SchemaInput<S>
     ? [options?: SchemaInput<S>]
-    : object extends SchemaInput<S>
+    : Record<never, never> extends SchemaInput<S>
       ? [options?: SchemaInput<S>]
       : [options: SchemaInput<S>]
 ) => Use<D>) & { readonly declaration: D }
