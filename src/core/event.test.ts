@@ -5,6 +5,7 @@ import { deepFreeze, Event, timeText } from './event.ts'
 const record = { sequence: 7, appendedAt: 0, source: 'shop', id: '42', type: 'order.placed' }
 
 describe('an event', () => {
+  // S0-01, S0-05
   test('shows its record, with data and meta parsed', () => {
     const event = new Event({
       ...record,
@@ -71,12 +72,22 @@ describe('deepFreeze', () => {
       }),
     )
   })
+  test('leaves what cannot be frozen as it is', () => {
+    expect([deepFreeze(1), deepFreeze(null), deepFreeze('x')]).toEqual([1, null, 'x'])
+  })
   test('does not recurse', () => {
     const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) as unknown
     expect(Object.isFrozen(deepFreeze(deep))).toBe(true)
   })
 })
 
-test('a time is written in UTC with milliseconds', () => {
-  expect(timeText(1)).toBe('1970-01-01T00:00:00.001Z')
+// The text of a second is kept from one call to the next, so the times come in series.
+test('a time is written as JavaScript writes it', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 4e12 }), { minLength: 1 }), fc.nat(2_000), (times, stepMs) => {
+      for (const ms of times.flatMap((first) => [first, first + stepMs, first])) {
+        expect(timeText(ms)).toBe(new Date(ms).toISOString())
+      }
+    }),
+  )
 })
