@@ -1,6 +1,6 @@
 import type { Log } from '../core/platform.ts'
+import { nodePlatform } from '../plugin/platform.ts'
 import type { PluginContext, SourceContext } from '../plugin/source.ts'
-import { createVirtualPlatform } from './virtual-platform.ts'
 
 /** A log that keeps its lines: `lines[0].message`. */
 export interface RecordingLog extends Log {
@@ -19,7 +19,7 @@ export function createPluginContext(options: Partial<PluginContext> = {}): Plugi
   return {
     name: 'under-test',
     log: recordingLog(),
-    clock: createVirtualPlatform().clock,
+    clock: nodePlatform.clock,
     signal: new AbortController().signal,
     ...options,
   }

@@ -1,0 +1,121 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Sink, SinkDeclaration } from '../../src/plugin/index.ts'
+import { nodePlatform } from '../../src/plugin/platform.ts'
+import { builtIn } from '../../src/registry.ts'
+import { consoleTo } from '../../src/sinks/console.ts'
+import { file } from '../../src/sinks/file.ts'
+import { webhook } from '../../src/sinks/webhook.ts'
+import { recordingSink, type SinkUnderTest, sinkCases, whySinkSkipped } from '../../src/testing/index.ts'
+
+const sinkOf = (declaration: SinkDeclaration, options: unknown): Sink =>
+  declaration.create(declaration.options.parse(options), { directory: '.', platform: nodePlatform })
+
+const idsOf = (lines: string): string[] =>
+  lines
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { id: string }).id)
+
+function consoleUnderTest(): SinkUnderTest {
+  let text = ''
+  const collecting = () =>
+    new Writable({
+      write: (chunk, _, done) => {
+        text += String(chunk)
+        done()
+      },
+    })
+  // A reader that never takes anything: the first chunk is held for ever.
+  const stuck = () => new Writable({ highWaterMark: 1, write: () => undefined })
+  return {
+    create: () => sinkOf(consoleTo(collecting).declaration, { format: 'json' }),
+    createSilent: () => sinkOf(consoleTo(stuck).declaration, { format: 'json' }),
+    arrived: () => idsOf(text),
+  }
+}
+
+function fileUnderTest(): SinkUnderTest {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-sink-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, 'events.ndjson')
+  return {
+    create: () => sinkOf(file.declaration, { path }),
+    arrived: () => idsOf(readFileSync(path, 'utf8')),
+  }
+}
+
+async function listen(answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`
+}
+
+function webhookUnderTest(): SinkUnderTest {
+  const ids: string[] = []
+  const take = async (request: IncomingMessage): Promise<void> => {
+    ids.push((JSON.parse(String(await buffer(request))) as { id: string }).id)
+  }
+  return {
+    create: async () => {
+      const url = await listen((request, response) => void take(request).then(() => response.writeHead(204).end()))
+      return sinkOf(webhook.declaration, { url })
+    },
+    createSilent: async () => sinkOf(webhook.declaration, { url: await listen(() => undefined) }),
+    arrived: () => ids,
+  }
+}
+
+function recordingUnderTest(): SinkUnderTest {
+  const use = recordingSink()
+  return {
+    create: () => sinkOf(use.declaration, {}),
+    createSilent: () => sinkOf(recordingSink({ outcomes: (_, { signal }) => untilAborted(signal) }).declaration, {}),
+    arrived: () => use.received.map(({ event }) => event.id),
+  }
+}
+
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))
+
+const sinks: Readonly<Record<string, () => SinkUnderTest>> = {
+  console: consoleUnderTest,
+  file: fileUnderTest,
+  webhook: webhookUnderTest,
+  // The fake of the testing kit keeps the same promises.
+  recording: recordingUnderTest,
+}
+
+test('every registered sink is run through the suite', () => {
+  const registered = builtIn.map(({ declaration }) => declaration).filter(({ kind }) => kind === 'sink')
+  expect(Object.keys(sinks)).toEqual(expect.arrayContaining(registered.map(({ name }) => name)))
+})
+
+const batchOf = (name: string): number | undefined =>
+  builtIn
+    .map(({ declaration }) => declaration)
+    .filter((declaration) => declaration.kind === 'sink')
+    .find((declaration) => declaration.name === name)?.batch
+
+for (const [name, underTest] of Object.entries(sinks)) {
+  describe(`the ${name} sink`, () => {
+    for (const sinkCase of sinkCases) {
+      test(sinkCase.promise, async ({ skip }) => {
+        const under = { ...underTest(), batch: batchOf(name) }
+        const reason = whySinkSkipped(sinkCase, under)
+        if (reason !== undefined) skip(reason)
+        await sinkCase.run(under)
+      })
+    }
+  })
+}
