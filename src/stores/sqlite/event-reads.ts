@@ -89,10 +89,10 @@ export function createEventReads(database: DatabaseSync) {
       for (const item of rows) {
         const row = item as unknown as unknown[]
         if (isDescending && (row[0] as number) <= query.after) return { values, next: undefined }
-        checkRow(row)
         last = row[0] as Sequence
         seen++
         if (isWanted(row)) {
+          checkRow(row)
           bytes += push(values, row)
           if (++found >= query.limit || bytes >= bytesPerSlice) return { values, next: last }
         }

@@ -1,25 +1,15 @@
+import { AppError } from '../../core/errors.ts'
 import type { Sequence } from '../../core/event.ts'
 import type { AppendResult, Commit, CommitResult, Durability } from '../../plugin/store.ts'
+import { type Gathered, gather, type Waiting } from './gather.ts'
 import type { Port } from './port.ts'
-import { conflict, type GroupReply, type WireExtra } from './protocol.ts'
-import { type Field, fieldsPerEvent, packRecord } from './record.ts'
-import { encodeChange } from './rows.ts'
+import { conflict, type GroupReply } from './protocol.ts'
+import { fieldsPerEvent } from './record.ts'
 import type { Tail } from './tail.ts'
 import type { WriterOperations } from './writer-operations.ts'
 
 /** While one transaction syncs the next is already with the writer; a third gathers. */
 const mostGroups = 2
-/** A group ends here: its answer is one turn of the event loop (2 ms for 4,096 events). */
-const eventsPerGroup = 4096
-const unitsPerGroup = 2 * 1024 * 1024
-
-interface Waiting {
-  readonly commits: readonly Commit[]
-  readonly events: number
-  readonly resolve: (results: readonly CommitResult[]) => void
-  readonly reject: (error: unknown) => void
-}
-
 /** Gathers commits into groups, hands them to the writer, and gives each caller its own results. */
 export interface GroupCommit {
   commit(commits: readonly Commit[]): Promise<readonly CommitResult[]>
@@ -51,42 +41,28 @@ export function createGroupCommit(parts: {
     // One turn of the event loop later: all that is handed in within this turn shares a transaction.
     setImmediate(() => {
       scheduled = false
-      while (waiting.length > 0 && groups < mostGroups) send()
+      while (waiting.length > 0 && groups < mostGroups) {
+        const group = gather(waiting)
+        if (group.members.length > 0) send(group)
+      }
     })
   }
 
-  const send = (): void => {
-    const fields: Field[] = []
-    const sizes: number[] = []
-    const counts: number[] = []
-    const extras: [number, WireExtra][] = []
-    const members: Waiting[] = []
-    let units = 0
-    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-      if (members.length > 0 && (sizes.length + next.events > eventsPerGroup || units > unitsPerGroup)) break
-      waiting.shift()
-      members.push(next)
-      for (const commit of next.commits) {
-        const extra = extraOf(commit)
-        if (extra !== undefined) extras.push([counts.length, extra])
-        counts.push(commit.events?.length ?? 0)
-        for (const event of commit.events ?? []) {
-          const size = packRecord(event, fields)
-          sizes.push(size)
-          units += size
-        }
-      }
-    }
+  const send = (group: Gathered): void => {
     groups++
     const appendedAt = now()
+    const { members, fields, counts, extras } = group
     writer
       .call('group', { appendedAt, fields, counts, extras })
       .then((reply) => {
-        answer(members, counts, reply, { appendedAt, fields, sizes })
+        answer(group, appendedAt, reply)
         onLog(reply.logPages)
       })
       .catch((error: unknown) => {
-        for (const member of members) member.reject(error)
+        // What SQLite cannot take is one caller's fault and was rolled back: each is tried again on its own.
+        const isOnesFault = error instanceof AppError && error.code === 'internal' && members.length > 1
+        if (isOnesFault) for (const member of members) send(gather([member]))
+        else for (const member of members) member.reject(error)
       })
       .finally(() => {
         groups--
@@ -97,12 +73,7 @@ export function createGroupCommit(parts: {
       })
   }
 
-  const answer = (
-    members: readonly Waiting[],
-    counts: readonly number[],
-    reply: GroupReply,
-    written: { readonly appendedAt: number; readonly fields: readonly Field[]; readonly sizes: readonly number[] },
-  ): void => {
+  const answer = ({ members, counts, fields, sizes }: Gathered, appendedAt: number, reply: GroupReply): void => {
     const results = new Array<CommitResult>(counts.length)
     const refused = new Map(
       reply.refused.map(([index, reason, detail]) => [index, { kind: 'refused', reason, detail } as const]),
@@ -125,7 +96,7 @@ export function createGroupCommit(parts: {
           exception += 3
           continue
         }
-        tail.add(sequence, written.appendedAt, written.fields, event * fieldsPerEvent, written.sizes[event] as number)
+        tail.add(sequence, appendedAt, fields, event * fieldsPerEvent, sizes[event] as number)
         events[position] = { status: 'stored', sequence: sequence++ }
       }
       results[index] = { kind: 'ok', events, durability }
@@ -153,9 +124,4 @@ export function createGroupCommit(parts: {
       })
     },
   }
-}
-
-function extraOf({ streams, expect, cursor, ledgers }: Commit): WireExtra | undefined {
-  if (streams === undefined && expect === undefined && cursor === undefined && ledgers === undefined) return undefined
-  return { streams, expect, cursor, ledgers: ledgers?.map(encodeChange) }
 }

@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs'
 import { backup, DatabaseSync } from 'node:sqlite'
-import { AppError } from '../../core/errors.ts'
 import type { Sequence } from '../../core/event.ts'
 import { openForReading, prepareRows, scalar } from './database.ts'
 import { findInRun, keysPerPage, loadRuns, prepareRuns } from './dedup/run.ts'
 import { createPairHash } from './dedup/sip-hash.ts'
+import { failureOf } from './failure.ts'
 import { createPrivate } from './lock.ts'
 import type { WriterData } from './protocol.ts'
 import { checksum, columnsPerEvent, eventColumns } from './record.ts'
@@ -61,11 +61,21 @@ export function createInspector({ database: options }: WriterData) {
         database.exec('ROLLBACK')
       }
     },
-    async backup(path: string, pagesPerStep: number): Promise<number> {
+    /** One snapshot for all of it: SQLite begins a backup again whenever the log grew between two steps. */
+    async backup(path: string): Promise<number> {
       createPrivate(path)
-      const pages = await backup(database, path, { rate: pagesPerStep })
-      markAsCopy(path)
-      return pages
+      try {
+        database.exec('BEGIN')
+        database.prepare('SELECT count(*) FROM sqlite_schema').get()
+        const pages = await backup(database, path, { rate: 4096 })
+        markAsCopy(path)
+        return pages
+      } catch (error) {
+        rmSync(path, { force: true })
+        throw failureOf(error, `backing up to ${path}; the incomplete file was removed`)
+      } finally {
+        if (database.isTransaction) database.exec('ROLLBACK')
+      }
     },
     close: (): void => database.close(),
   }
@@ -119,16 +129,9 @@ function markAsCopy(path: string): void {
   const copy = new DatabaseSync(path)
   try {
     copy.exec("DELETE FROM meta WHERE key = 'incarnation'")
-    copy.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()
+    // One file without a companion, so that it can be moved.
     copy.exec('PRAGMA journal_mode = DELETE')
-  } catch (error) {
+  } finally {
     copy.close()
-    rmSync(path, { force: true })
-    throw new AppError(
-      'store-unopenable',
-      `finishing the backup ${path} failed; the incomplete file was removed. Try again.`,
-      { cause: error },
-    )
   }
-  copy.close()
 }

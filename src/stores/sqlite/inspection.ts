@@ -34,9 +34,8 @@ export function inspectionMethods(
           'state-conflict',
           `backing up to ${target}: the file exists. Choose a new name; nothing was changed.`,
         )
-      onProgress?.(0, 1)
-      await inspect((inspector) => inspector.call('backup', target, 1024))
-      onProgress?.(1, 1)
+      const pages = await inspect((inspector) => inspector.call('backup', target))
+      onProgress?.(pages, pages)
     },
     async verify(onProgress) {
       await refresh()

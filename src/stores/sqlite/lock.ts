@@ -33,7 +33,8 @@ export function takeLock(path: string): { release(): void } {
   createPrivate(lockPath)
   const database = new DatabaseSync(lockPath, { timeout: 0 })
   try {
-    database.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written, so it needs no journal file.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
     if (sqliteCode(error) !== 5) throw error

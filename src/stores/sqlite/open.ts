@@ -156,8 +156,10 @@ function createStore({ options, path, data, writer, reader, start, now, director
     heads.close()
     // The reader first: the last connection to close empties the write-ahead log.
     await checkpoints.close()
-    await reader.call('close').finally(() => reader.terminate())
-    await writer?.call('close').finally(() => writer.terminate())
+    await reader.call('close').catch(() => undefined)
+    await reader.terminate()
+    await writer?.call('close').catch(() => undefined)
+    await writer?.terminate()
   }
 
   return {

@@ -72,7 +72,7 @@ export function pruneMarks(database: DatabaseSync, through: Sequence): void {
     .prepare(
       'DELETE FROM marks WHERE sequence IN (SELECT sequence FROM marks WHERE sequence < (SELECT max(sequence) FROM marks WHERE sequence <= ?) LIMIT ?)',
     )
-    .run(through, rowsPerSlice)
+    .run(through, 10_000)
 }
 
 const subscriptionTables = [

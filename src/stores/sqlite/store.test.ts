@@ -1,9 +1,18 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { type LedgerState, noCounters } from '../../core/ledger-state.ts'
 import { sqlite } from '../sqlite.ts'
 import { append, events, openIn, temporaryFolder } from './fixture.ts'
 
 const small = { recentKeys: 256, fanIn: 2 }
+const ledger: LedgerState = {
+  start: 0,
+  examined: 0,
+  follows: true,
+  pending: [],
+  counters: noCounters,
+  state: 'running',
+}
 
 // S0-09: uniqueness is met by writer, lock and index together.
 test('of many concurrent writers of the same events exactly one stores each', async () => {
@@ -132,4 +141,43 @@ test('the definition makes a store from options of a configuration file', async 
   await append(store, events(1))
   expect((await store.read(0, 1))[0]?.record.appendedAt).toBe(5)
   await store.close()
+})
+
+// S0-14: what one caller hands in is no neighbour's problem.
+test('a commit that cannot be written fails alone', async () => {
+  const store = await openIn(temporaryFolder())
+  const { epoch } = await store.openLedger('crm', 0, 'me', ledger)
+  const circular: Record<string, unknown> = {}
+  circular['self'] = circular
+  const attempt = { at: 1, durationMs: 1, step: 'sink', outcome: 'retry', detail: circular } as const
+  const row = { sequence: 1, state: 'waiting', dueAt: 1, done: [], attempt: 1, deaths: 0, attempts: [attempt] } as const
+  const outcomes = await Promise.allSettled([
+    append(store, events(1)),
+    store.commit([{ events: events(1, 50), ledgers: [{ subscription: 'crm', partition: 0, epoch, put: [row] }] }]),
+    store.commit([{ events: events(1, 60), cursor: { source: 's', value: {} as string } }]),
+    append(store, events(1, 2)),
+  ])
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled'])
+  expect((await store.read(0, 10)).map((event) => event.id)).toEqual(['id-1', 'id-2'])
+})
+
+// S0-16
+test('a backup taken while events come in is whole, and opening it makes a new incarnation', async () => {
+  const folder = temporaryFolder()
+  const store = await openIn(folder, { dedup: small })
+  await append(store, events(5000))
+  let isDone = false
+  const writing = (async () => {
+    for (let from = 5001; !isDone; from += 10) await append(store, events(10, from))
+  })()
+  await store.backup('copy.db')
+  isDone = true
+  await writing
+  const copy = await openIn(folder, { path: 'copy.db', dedup: small })
+  expect(copy.head()).toBeGreaterThanOrEqual(5000)
+  expect(copy.head() % 10).toBe(0)
+  expect(copy.incarnation).not.toBe(store.incarnation)
+  expect(await copy.verify()).toMatchObject({ ok: true, problems: [], events: copy.head() })
+  expect((await append(copy, events(1)))[0]?.status).toBe('duplicate')
+  await expect(store.backup('copy.db')).rejects.toMatchObject({ code: 'state-conflict' })
 })

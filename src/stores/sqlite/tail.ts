@@ -33,6 +33,13 @@ export function createTail(head: Sequence): Tail {
 
   return {
     add(sequence, appendedAt, fields, at, size) {
+      if (sequence !== next) {
+        // Something between was committed although its commit failed: the log has it, the tail begins anew after it.
+        entries.fill(undefined)
+        first = sequence
+        next = sequence
+        bytes = 0
+      }
       while (next > first && (next - first >= mostEvents || bytes + size > mostBytes)) {
         const oldest = first % mostEvents
         bytes -= sizes[oldest] as number

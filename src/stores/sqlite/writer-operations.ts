@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite'
 import type { Sequence } from '../../core/event.ts'
 import { anchorEveryMs, writeAnchor } from './anchor.ts'
 import { createCheckpoint, pagesBeforeCheckpoint } from './checkpoint.ts'
@@ -65,7 +66,7 @@ export function createWriter(data: WriterData): WriterOperations {
       return inTransaction(now.state.database, `${doing} in ${path}`, () => work(now))
     } catch (error) {
       live = undefined
-      now.state.database.close()
+      closeQuietly(now.state.database)
       throw error
     }
   }
@@ -178,5 +179,13 @@ export function createWriter(data: WriterData): WriterOperations {
       live?.state.database.close()
       lock.release()
     },
+  }
+}
+
+function closeQuietly(database: DatabaseSync): void {
+  try {
+    database.close()
+  } catch {
+    // The failure that led here is the one to report.
   }
 }
