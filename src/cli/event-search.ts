@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { AppError } from '../core/errors.ts'
+import { elementSpans, memberSpan } from '../core/json-scan.ts'
 import type { Api } from './api.ts'
 import type { CliIo } from './io.ts'
 import { clock, moment, wholeNumber } from './numbers.ts'
@@ -16,10 +17,35 @@ export interface WireEvent {
   readonly recordedtime: string
 }
 
-/** One page of a search: the events, the text of each as the server sent it, and where to go on. */
+/** An event that a search found, with its own text: data is printed as the producer wrote it. */
+export interface FoundEvent extends WireEvent {
+  readonly text: string
+}
+
+/** One page of a search, and where to go on. */
 export interface EventPage {
-  readonly events: readonly WireEvent[]
-  readonly next?: number
+  readonly events: readonly FoundEvent[]
+  readonly next: number | undefined
+}
+
+/** One page of `GET /v1/events`. */
+export async function searchPage(api: Api, query: URLSearchParams): Promise<EventPage> {
+  const text = await api.text('GET', `/v1/events?${query}`)
+  const { events, next } = JSON.parse(text) as { events: WireEvent[]; next?: number }
+  const texts = arrayTexts(text, 'events')
+  return { events: events.map((event, index) => ({ ...event, text: texts[index] ?? '' })), next }
+}
+
+/** The text of each element of an array that is a member of the object. */
+export function arrayTexts(text: string, member: string): string[] {
+  const span = memberSpan(text, member)
+  const array = span === undefined ? '[]' : text.slice(span.start, span.end)
+  return (elementSpans(array) ?? []).map(({ start, end }) => array.slice(start, end))
+}
+
+/** Events as lines of JSON. */
+export function eventTexts(events: readonly FoundEvent[]): string {
+  return events.map(({ text }) => text).join('\n')
 }
 
 export interface SearchOptions extends CommonOptions {
@@ -70,7 +96,7 @@ export async function* searchPages(
   filters: URLSearchParams,
   from: { readonly after: number } | { readonly before: number },
   limit: number,
-): AsyncGenerator<readonly WireEvent[]> {
+): AsyncGenerator<readonly FoundEvent[]> {
   const [direction, start] = 'after' in from ? (['after', from.after] as const) : (['before', from.before] as const)
   let left = limit
   let position: number | undefined = start
@@ -78,7 +104,7 @@ export async function* searchPages(
     const query = new URLSearchParams(filters)
     query.set(direction, String(position))
     query.set('limit', String(Math.min(left, pageSize)))
-    const page: EventPage = await api.call('GET', `/v1/events?${query}`)
+    const page = await searchPage(api, query)
     if (page.events.length > 0) yield page.events
     left -= page.events.length
     if (page.next !== undefined && page.next === position) throw new AppError('internal', 'the search does not advance')

@@ -66,7 +66,8 @@ function printUsage(error: CommanderError, io: CliIo, isJson: boolean): void {
   }
   if (isJson) io.err(JSON.stringify({ error: { code: 'usage', message } }))
   else
-    io.err(`error usage: ${message}\n`.replace(/\n+$/, '\n') + 'Run "millrace --help" or "millrace <command> --help".')
+    io.err(`error usage: ${message}
+Run "millrace --help" or "millrace <command> --help".`)
 }
 
 function version(): string {

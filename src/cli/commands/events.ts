@@ -3,17 +3,21 @@ import { AppError } from '../../core/errors.ts'
 import { type Api, withApi } from '../api.ts'
 import {
   eventLines,
+  eventTexts,
+  type FoundEvent,
   filterQuery,
   fromNewest,
   limitOf,
   type SearchOptions,
   searchPages,
-  type WireEvent,
   withFilters,
 } from '../event-search.ts'
 import type { CliIo } from '../io.ts'
-import { wholeNumber } from '../numbers.ts'
+import { count, wholeNumber } from '../numbers.ts'
 import { optionsOf } from '../settings.ts'
+
+/** The newest are found first and shown last, so all of them are held. */
+const heldLimit = 100_000
 
 /** `events`: searches the log. */
 export function register(program: Command, io: CliIo): void {
@@ -34,14 +38,14 @@ async function search(io: CliIo, api: Api, options: SearchOptions): Promise<void
   const filters = filterQuery(options, Date.now())
   const limit = limitOf(options, 50)
   const isUpwards = options.after !== undefined || options.since !== undefined
-  if (options.json === true || isUpwards) {
+  if (isUpwards) {
     const after = options.after === undefined ? 0 : wholeNumber(options.after, '--after')
-    if (isUpwards) return printUpwards(io, api, filters, after, limit, options.json === true)
+    return printUpwards(io, api, filters, after, limit, options.json === true)
   }
-  const events: WireEvent[] = []
+  if (limit > heldLimit)
+    throw new AppError('usage', `--limit above ${count(heldLimit)} needs --after, for example --after 0`)
+  const events: FoundEvent[] = []
   for await (const page of searchPages(api, filters, { before: fromNewest }, limit)) events.push(...page)
-  if (events.length > 100_000)
-    throw new AppError('usage', '--limit above 100,000 needs --after 0: then nothing is held')
   print(io, events.reverse(), options.json === true, true)
   if (events.length === 0) sayNothing(io, api, filters, options.json === true)
 }
@@ -63,9 +67,9 @@ async function printUpwards(
   if (isFirst) sayNothing(io, api, filters, json)
 }
 
-function print(io: CliIo, events: readonly WireEvent[], json: boolean, hasTitle: boolean): void {
+function print(io: CliIo, events: readonly FoundEvent[], json: boolean, hasTitle: boolean): void {
   if (events.length === 0) return
-  io.out(json ? events.map((event) => JSON.stringify(event)).join('\n') : eventLines(io, events, hasTitle))
+  io.out(json ? eventTexts(events) : eventLines(io, events, hasTitle))
 }
 
 function sayNothing(io: CliIo, api: Api, filters: URLSearchParams, json: boolean): void {

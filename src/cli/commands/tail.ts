@@ -2,14 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { type Api, withApi } from '../api.ts'
 import {
-  type EventPage,
   eventLines,
+  eventTexts,
+  type FoundEvent,
   filterQuery,
   fromNewest,
   limitOf,
   type SearchOptions,
+  searchPage,
   searchPages,
-  type WireEvent,
   withFilters,
 } from '../event-search.ts'
 import type { CliIo } from '../io.ts'
@@ -35,13 +36,9 @@ async function follow(io: CliIo, api: Api, options: SearchOptions): Promise<void
   const { signal } = io
   const filters = filterQuery(options, Date.now())
   let hasTitle = true
-  const print = (events: readonly WireEvent[]): void => {
+  const print = (events: readonly FoundEvent[]): void => {
     if (events.length === 0) return
-    io.out(
-      options.json === true
-        ? events.map((event) => JSON.stringify(event)).join('\n')
-        : eventLines(io, events, hasTitle),
-    )
+    io.out(options.json === true ? eventTexts(events) : eventLines(io, events, hasTitle))
     hasTitle = false
   }
   let after = options.after === undefined ? 0 : wholeNumber(options.after, '--after')
@@ -49,7 +46,7 @@ async function follow(io: CliIo, api: Api, options: SearchOptions): Promise<void
     // The head first: an event that comes between the two questions is shown by the second.
     after = await newest(api)
     const before = after + 1
-    const shown: WireEvent[] = []
+    const shown: FoundEvent[] = []
     const limit = limitOf(options, 10)
     for await (const page of searchPages(api, filters, { before }, limit)) shown.push(...page)
     print(shown.reverse())
@@ -59,7 +56,7 @@ async function follow(io: CliIo, api: Api, options: SearchOptions): Promise<void
     const query = new URLSearchParams(filters)
     query.set('after', String(after))
     query.set('limit', '1000')
-    const page: EventPage = await api.call('GET', `/v1/events?${query}`)
+    const page = await searchPage(api, query)
     print(page.events)
     const last = page.events.at(-1)
     after = page.next ?? (last === undefined ? after : Math.max(after, Number(last.sequence)))
@@ -68,6 +65,6 @@ async function follow(io: CliIo, api: Api, options: SearchOptions): Promise<void
 }
 
 async function newest(api: Api): Promise<number> {
-  const page: EventPage = await api.call('GET', `/v1/events?before=${fromNewest}&limit=1`)
+  const page = await searchPage(api, new URLSearchParams({ before: String(fromNewest), limit: '1' }))
   return Number(page.events[0]?.sequence ?? 0)
 }
