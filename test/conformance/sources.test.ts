@@ -11,6 +11,7 @@ import { generate } from '../../src/sources/generate.ts'
 import { http } from '../../src/sources/http.ts'
 import { stdinFrom } from '../../src/sources/stdin.ts'
 import { type SourceUnderTest, scriptedSource, sourceCases, whySourceSkipped } from '../../src/testing/index.ts'
+import { createSkips } from './skips.ts'
 
 const sourceOf = (declaration: SourceDeclaration, options: unknown): Source =>
   declaration.create(declaration.options.parse(options), { directory: '.', platform: nodePlatform })
@@ -47,6 +48,8 @@ const sources: Readonly<Record<string, () => SourceUnderTest>> = {
   }),
 }
 
+const skips = createSkips()
+
 test('every registered source is run through the suite', () => {
   const registered = builtIn.map(({ declaration }) => declaration).filter(({ kind }) => kind === 'source')
   expect(Object.keys(sources)).toEqual(expect.arrayContaining(registered.map(({ name }) => name)))
@@ -58,7 +61,10 @@ for (const [name, underTest] of Object.entries(sources)) {
       test(sourceCase.promise, async ({ skip }) => {
         const under = underTest()
         const reason = whySourceSkipped(sourceCase, under)
-        if (reason !== undefined) skip(reason)
+        if (reason !== undefined) {
+          skips.add(`the ${name} source`, sourceCase.promise, reason)
+          skip(reason)
+        }
         await sourceCase.run(under)
       })
     }

@@ -32,7 +32,7 @@ export const appendCases: readonly StoreCase[] = [
   },
   {
     promise: 'an answered append can be read at once',
-    ids: ['S0-16', 'G1'],
+    ids: ['S0-16'],
     async run({ open }) {
       const store = await open()
       for (const id of ['a', 'b', 'c']) {

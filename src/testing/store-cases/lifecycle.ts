@@ -66,7 +66,7 @@ export const lifecycleCases: readonly StoreCase[] = [
   },
   {
     promise: 'an open store can be written and is sound',
-    ids: ['G5'],
+    ids: [],
     async run({ open }) {
       const store = await open()
       await store.checkWritable()
