@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { AppError, messageOf } from '../core/errors.ts'
 import type { Pipeline } from '../runtime/api.ts'
 import type { FaceOptions, ServerContext } from './context.ts'
@@ -45,6 +45,7 @@ export async function openServer(pipeline: Pipeline, options: ServerOptions): Pr
   const hosts = isLocal ? [...loopbackHosts, bracketed(options.host), ...(options.hosts ?? [])] : options.hosts
   const context = contextOf(pipeline, options, hosts, draining.signal)
   const { server, stopSweep } = nodeServer(context, options)
+  const sockets = socketsOf(server)
   await listen(server, options)
   const { port } = server.address() as AddressInfo
   let closing: Promise<void> | undefined
@@ -54,7 +55,7 @@ export async function openServer(pipeline: Pipeline, options: ServerOptions): Pr
     drain: () => draining.abort(),
     close(deadlineMs = 10_000) {
       draining.abort()
-      closing ??= closeServer(server, deadlineMs).finally(stopSweep)
+      closing ??= closeServer(server, sockets, deadlineMs).finally(stopSweep)
       return closing
     },
   }
@@ -144,7 +145,16 @@ function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
   })
 }
 
-function closeServer(server: Server, deadlineMs: number): Promise<void> {
+function socketsOf(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  return sockets
+}
+
+function closeServer(server: Server, sockets: ReadonlySet<Socket>, deadlineMs: number): Promise<void> {
   return new Promise((resolve) => {
     const deadline = setTimeout(() => server.closeAllConnections(), deadlineMs)
     server.close(() => {
@@ -152,5 +162,7 @@ function closeServer(server: Server, deadlineMs: number): Promise<void> {
       resolve()
     })
     server.closeIdleConnections()
+    // Node counts a connection that never sent anything as busy.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
   })
 }
