@@ -81,6 +81,15 @@ describe('the scan before parsing', () => {
     expect(scanJson('"ab\\uDE00"', wide)).toMatchObject({ ok: false, offset: 3 })
     expect(scanJson('"\ud83d\\ude00"', wide)).toEqual({ ok: true })
   })
+  test('ends where the text is cut', () => {
+    expect(topLevelSpans('{"a":"bc')).toEqual(new Map([['a', { start: 5, end: 8 }]]))
+    expect(elementSpans('[1, [2')).toEqual([
+      { start: 1, end: 2 },
+      { start: 4, end: 6 },
+    ])
+    expect(scanJson('"ab\\', wide)).toEqual({ ok: true })
+    expect(scanJson('"ab\ud83d', wide)).toMatchObject({ ok: false, offset: 3 })
+  })
   test('ends on any text at all', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom('{', '[', '"', '\\', ':', ',', '}', ']', 'u', '1', ' ')), (parts) => {

@@ -127,6 +127,17 @@ describe('the index', () => {
     expect(index.lookup('s', 'order')).toEqual(['a', 'b'])
     expect(index.lookup('s', 'x')).toEqual([])
   })
+  test('a key that names a pattern twice is found once, and its removal leaves the others', () => {
+    const index = createMatchIndex<string>()
+    index.add('a', ['order', 'order', 'order.*', 'order.*', '*', '*'], undefined)
+    index.add('b', ['order', 'order.*', '*'], undefined)
+    index.add('c', ['x', 'x', 'x.*', 'x.*'], undefined)
+    expect(index.lookup('s', 'order')).toEqual(['a', 'b'])
+    index.remove('a')
+    index.remove('c')
+    index.remove('unknown')
+    expect(['order', 'order.placed', 'x'].map((type) => index.lookup('s', type))).toEqual([['b'], ['b'], ['b']])
+  })
   test('stays right past the number of pairs it remembers', () => {
     const index = createMatchIndex<string>()
     index.add('a', ['t7.*'], undefined)
