@@ -57,7 +57,7 @@ export async function withApi<T>(
 }
 
 /** True when a Millrace server answers there; any other program on that port is not one. */
-async function isThere(url: string): Promise<boolean> {
+export async function isThere(url: string): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(probeMs)
     const { statusCode, body } = await httpRequest(`${url}/livez`, { signal })

@@ -17,8 +17,8 @@ export interface CliIo {
   readonly cwd: string
   /** The code the process ends with: 0 success, 1 a found problem, 2 wrong use. */
   setExit(code: number): void
-  /** Ends the process now, without waiting for anything. */
-  exitNow(code: number): void
+  /** Ends the process now with the code that was set, without waiting for anything. */
+  exitNow(): void
   /** Aborted by the first SIGINT or SIGTERM. Until it is asked for, a signal ends the process as usual; a second one always does. */
   readonly signal: AbortSignal
 }
@@ -67,8 +67,8 @@ export function processIo(): CliIo {
     setExit(code) {
       process.exitCode = code
     },
-    exitNow(code) {
-      process.exit(code)
+    exitNow() {
+      process.exit()
     },
     get signal() {
       controller ??= takeSignals()
@@ -131,9 +131,7 @@ export function createMemoryIo(
     setExit(code) {
       exitCode = code
     },
-    exitNow(code) {
-      exitCode = code
-    },
+    exitNow: () => undefined,
     signal: controller.signal,
     get stdout() {
       return stdout

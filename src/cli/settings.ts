@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { parse } from 'yaml'
 import { loadConfig } from '../config/load.ts'
 import { AppError } from '../core/errors.ts'
+import type { Issue } from '../core/issues.ts'
 import type { PipelinePlan } from '../plugin/pipeline-config.ts'
 import { nodePlatform } from '../plugin/platform.ts'
 import { builtInCatalogue } from '../registry.ts'
@@ -14,6 +15,8 @@ export interface Settings {
   readonly file: string
   readonly directory: string
   readonly plan: PipelinePlan
+  /** What is allowed but probably not meant. */
+  readonly warnings: readonly Issue[]
 }
 
 /** The options that every command has. */
@@ -37,6 +40,7 @@ export async function readSettings(io: CliIo, given: string | undefined): Promis
   return {
     file,
     directory: loaded.directory,
+    warnings: loaded.warnings,
     plan: { ...loaded.plan, server: { ...server, port: portOf(io, server.port) } },
   }
 }

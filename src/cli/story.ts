@@ -1,7 +1,7 @@
 import type { Attempt } from '../core/outcome.ts'
 import type { ExplainedDelivery, Explanation } from '../runtime/api.ts'
 import type { CliIo } from './io.ts'
-import { clock, span } from './numbers.ts'
+import { clock, counted, span } from './numbers.ts'
 import { clean, paint, type Style } from './table.ts'
 
 type Painter = Pick<CliIo, 'isTty' | 'env'>
@@ -70,15 +70,27 @@ function deliveryLines(io: Painter, delivery: WireDelivery): string[] {
 }
 
 function attemptLines(io: Painter, { attempts, attemptCount }: WireDelivery): string[] {
-  const first = attemptCount - attempts.length
+  // A redriven delivery counts its attempts anew and keeps the records of those before; of very many only the newest are kept.
+  const offset = attemptCount - attempts.length
   const lines = attempts.map((attempt, index) => {
+    const number = offset + index + 1
     const style: Style = attempt.outcome === 'ack' ? 'green' : attempt.outcome === 'retry' ? 'yellow' : 'red'
-    const reason = attempt.reason === undefined ? '' : `: ${clean(attempt.reason)}`
-    const detail = attempt.detail === undefined ? '' : ` ${clean(JSON.stringify(attempt.detail))}`
-    return `  attempt ${first + index + 1} at ${clock(attempt.at)} UTC, ${clean(attempt.step)}, ${span(attempt.durationMs)}: ${paint(io, style, attempt.outcome)}${reason}${detail}`
+    const said = [attempt.outcome, attempt.reason, detailText(attempt.detail)].filter((part) => part !== undefined)
+    const name = number < 1 ? 'before the redrive' : `attempt ${number}`
+    const when = `${clock(attempt.at)} UTC, ${clean(attempt.step)}, ${span(attempt.durationMs)}`
+    return `  ${name}: ${when}: ${paint(io, style, clean(said[0]!))}${said
+      .slice(1)
+      .map((part) => `, ${clean(part)}`)
+      .join('')}`
   })
-  if (first > 0 && attempts.length > 0) lines.unshift(`  (${first} earlier attempts are no longer kept)`)
-  if (attempts.length === 0 && attemptCount > 0)
-    lines.push(`  ${attemptCount === 1 ? '1 attempt' : `${attemptCount} attempts`}`)
+  if (offset > 0 && attempts.length > 0) lines.unshift(`  (records of ${offset} earlier attempts are no longer kept)`)
+  if (attempts.length === 0 && attemptCount > 0) lines.push(`  ${counted(attemptCount, 'attempt')}`)
   return lines
+}
+
+/** `status 503`: facts of the far side; how long it took is said already. */
+function detailText(detail: WireAttempt['detail']): string | undefined {
+  const facts = Object.entries(detail ?? {}).filter(([name]) => name !== 'durationMs')
+  if (facts.length === 0) return undefined
+  return facts.map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`).join(', ')
 }

@@ -154,9 +154,20 @@ function letterText(io: CliIo, name: string, letter: DeadLetter): string {
   const lines = [story]
   if (error !== undefined) lines.push(`  error: ${clean(error)}`)
   lines.push(`  next: nothing until "millrace dead redrive ${name} ${sequence}" or "… dead discard …"`, '')
-  lines.push(paint(io, 'bold', 'The event'), cleanLines(JSON.stringify(event, undefined, 2)))
+  lines.push(paint(io, 'bold', 'The event'), cleanLines(indented(letter.text)))
   return lines.join('\n')
 }
+
+/** The event of a letter over several lines, its numbers as they were written. */
+function indented(text: string): string {
+  const asWritten = (_: string, value: unknown, context?: { source?: string }): unknown =>
+    typeof value === 'number' && context?.source !== undefined ? rawJson(context.source) : value
+  const { event } = JSON.parse(text, asWritten) as { event: unknown }
+  return JSON.stringify(event, undefined, 2)
+}
+
+// In Node since 21, not yet in the types of this target.
+const { rawJSON: rawJson } = JSON as typeof JSON & { rawJSON(text: string): unknown }
 
 /** As `clean`, for text that has lines and may be long. */
 function cleanLines(text: string): string {

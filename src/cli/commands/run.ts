@@ -1,64 +1,114 @@
-import { existsSync } from 'node:fs'
-import { basename, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { AppError, messageOf } from '../../core/errors.ts'
+import { formatIssue } from '../../core/issues.ts'
+import type { Log } from '../../core/platform.ts'
+import { logLevels } from '../../io/log.ts'
 import { pipelineFromPlan } from '../../pipeline.ts'
 import type { Pipeline } from '../../runtime/api.ts'
-import { ensureAdminToken, openServer } from '../../server/index.ts'
+import { ensureAdminToken, type OpenServer, openServer } from '../../server/index.ts'
+import { isThere } from '../api.ts'
 import type { CliIo } from '../io.ts'
 import { cliLog } from '../log.ts'
-import { adminTokenPath, type CommonOptions, optionsOf, readSettings, type Settings } from '../settings.ts'
-import { paint } from '../table.ts'
+import { adminTokenPath, type CommonOptions, optionsOf, readSettings, type Settings, urlOf } from '../settings.ts'
+import { clean } from '../table.ts'
+import { welcome } from '../welcome.ts'
 
-/** How long a stop waits for attempts under way. */
-const stopDeadline = '10s'
+/** How long a stop waits for attempts and requests under way. */
+const stopMs = 10_000
+/** After a clean stop nothing keeps the process but a plug-in that left something open. */
+const lingerMs = 1_000
 
+interface RunOptions extends CommonOptions {
+  readonly log: string
+}
+
+/** `run`: the pipeline with its server. */
 export function register(program: Command, io: CliIo): void {
   program
     .command('run')
-    .argument('[file]', 'the configuration file')
-    .description('run the pipeline with its server, until SIGINT or SIGTERM')
-    .option('--log <level>', 'debug, info, warn or error', 'info')
+    .description(
+      'Run the pipeline with its server. SIGTERM and SIGINT finish what is under way; a second one ends at once.',
+    )
+    .argument('[file]', 'the configuration (default: millrace.yaml in the working directory)')
+    .option('--log <level>', `least level of what is logged: ${logLevels.join(', ')}`, 'info')
+    .addHelpText('after', '\nThe variable PORT changes the port of the server.')
     .action(async (file: string | undefined, _options: unknown, command: Command) => {
-      const options = optionsOf<CommonOptions & { log: string }>(command)
+      const options = optionsOf<RunOptions>(command)
       await run(io, file ?? options.config, options)
     })
 }
 
-async function run(io: CliIo, file: string | undefined, options: CommonOptions & { log: string }): Promise<void> {
-  const level = (['debug', 'info', 'warn', 'error'] as const).find((known) => known === options.log)
-  if (level === undefined)
-    throw new AppError('usage', `--log ${options.log} is not known: use debug, info, warn or error`)
-  const settings = await readSettings(io, file)
-  const log = cliLog(io, level)
-  const pipeline = pipelineFromPlan(settings.plan, { log, directory: settings.directory })
-  const failed = watchForBugs(io)
-  const { server: listen, limits } = settings.plan
-  const adminToken = await ensureAdminToken(adminTokenPath(settings))
-  await pipeline.start()
-  let server: Awaited<ReturnType<typeof openServer>> | undefined
-  try {
-    server = await openServer(pipeline, {
-      host: listen.host,
-      port: listen.port,
-      tokens: listen.tokens,
-      limits,
-      adminToken,
-      log,
-    })
-    if (options.json)
-      io.out(
-        `${JSON.stringify({ url: server.url, store: pipeline.store.type, durability: pipeline.store.durability })}\n`,
-      )
-    else io.out(welcome(io, settings, pipeline, server.url))
-    await Promise.race([aborted(io.signal), failed])
-    if (!options.json) io.out('\nStopping: taking in nothing more, finishing what is under way …\n')
-  } finally {
-    const draining = server?.close(10_000)
-    await pipeline.stop({ deadline: stopDeadline })
-    await draining
+async function run(io: CliIo, file: string | undefined, options: RunOptions): Promise<void> {
+  const level = logLevels.find((known) => known === options.log)
+  if (level === undefined) {
+    throw new AppError('usage', `--log ${options.log} is not known: use one of ${logLevels.join(', ')}`)
   }
-  if (!options.json) io.out('Stopped. Everything acknowledged is in the store.\n')
+  const settings = await readSettings(io, file)
+  for (const warning of settings.warnings) io.err(`warning: ${clean(formatIssue(warning))}`)
+  const log = cliLog(io, level)
+  const bug = watchForBugs(io, log)
+  const pipeline = pipelineFromPlan(settings.plan, { log, directory: settings.directory })
+  let server: OpenServer | undefined
+  try {
+    await openStore(pipeline, settings)
+    // Before any delivery: a port that is taken stops the start without a trace.
+    server = await openFace(pipeline, settings, log)
+    await pipeline.start()
+    sayStarted(io, settings, pipeline, server.url, options.json === true)
+    await Promise.race([aborted(io.signal), bug])
+    if (options.json !== true)
+      io.out('\nStopping: nothing new is taken in, and what is under way is finished. Again to end at once.')
+  } finally {
+    const closing = server?.close(stopMs)
+    await pipeline.stop({ deadline: `${stopMs}ms` })
+    await closing
+    setTimeout(() => io.exitNow(), lingerMs).unref()
+  }
+  if (options.json !== true) io.out('Stopped. Everything that was acknowledged is in the store.')
+}
+
+function sayStarted(io: CliIo, settings: Settings, pipeline: Pipeline, url: string, json: boolean): void {
+  const { type, durability } = pipeline.store
+  if (!json) {
+    io.out(welcome(io, settings, pipeline.store, url))
+    return
+  }
+  const { sources, subscriptions } = settings.plan
+  io.out(
+    JSON.stringify({
+      url,
+      store: type,
+      durability,
+      head: pipeline.store.head(),
+      sources: sources.map(({ name }) => name),
+      subscriptions: subscriptions.map(({ policy }) => policy.name),
+    }),
+  )
+}
+
+async function openStore(pipeline: Pipeline, settings: Settings): Promise<void> {
+  try {
+    await pipeline.open()
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'store-locked') throw error
+    const { host, port } = settings.plan.server
+    const url = urlOf(host, port)
+    if (!(await isThere(url))) throw error
+    throw new AppError(
+      'store-locked',
+      `${settings.file} runs already, at ${url}: stop that process first, or use its server`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+async function openFace(pipeline: Pipeline, settings: Settings, log: Log): Promise<OpenServer> {
+  const { server, limits } = settings.plan
+  const adminToken = await ensureAdminToken(adminTokenPath(settings))
+  const { host, port, tokens } = server
+  return openServer(pipeline, { host, port, tokens, limits, adminToken, log })
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -68,46 +118,16 @@ function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** A bug outside every net ends the process in an orderly way instead of leaving it half alive. */
-function watchForBugs(io: CliIo): Promise<void> {
+/** A bug outside every net ends the process in an orderly way instead of leaving it half alive. SEC-43 */
+function watchForBugs(io: CliIo, log: Log): Promise<void> {
   return new Promise((resolve) => {
     for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
       process.on(name, (error: unknown) => {
-        io.err(`millrace met an error it does not handle, and stops: ${messageOf(error)}\n`)
-        if (error instanceof Error && error.stack !== undefined) io.err(`${error.stack}\n`)
+        log.error('an error that nothing handles: the process stops', { kind: name, error: messageOf(error) })
+        if (error instanceof Error && error.stack !== undefined) io.err(error.stack)
         io.setExit(1)
         resolve()
       })
     }
   })
-}
-
-function welcome(io: CliIo, settings: Settings, pipeline: Pipeline, url: string): string {
-  const { plan, directory, file } = settings
-  const store = pipeline.store
-  const inbox = plan.sources.find(({ declaration }) => declaration.name === 'directory')
-  const folder =
-    inbox === undefined
-      ? undefined
-      : relative(io.cwd, resolve(directory, (inbox.options as { path: string }).path)) || '.'
-  const command = existsSync(resolve(io.cwd, 'bin/millrace.js')) ? 'npm run -s millrace --' : 'npx millrace'
-  const config = basename(file) === 'millrace.yaml' && directory === io.cwd ? '' : ` --config ${relative(io.cwd, file)}`
-  const title = (text: string): string => paint(io, 'bold', text)
-  const lines = [
-    `${title('Millrace runs')} at ${title(url)}   store: ${store.type}, durability: ${store.durability}, ${store.head()} events`,
-    '',
-    `Sources        ${plan.sources.map(({ name, declaration }) => `${name} (${declaration.name})`).join(', ') || 'none'}`,
-    `Subscriptions  ${plan.subscriptions.map(({ policy, sink }) => `${policy.name} (${policy.match.join(', ')} to ${sink?.declaration.name ?? 'stages'})`).join(', ') || 'none'}`,
-    '',
-    'Publish an event:',
-    `  curl -X POST ${url}/v1/events -H 'content-type: application/json' \\`,
-    `    -d '{"source":"shop","id":"1","type":"order.placed","subject":"order-1","data":{"total":120}}'`,
-    ...(folder === undefined ? [] : ['Or drop a file:', `  echo '{"total": 80}' > ${folder}/order-2.json`]),
-    'Look at it:',
-    `  ${command} events${config}`,
-    `  ${command} explain 1${config}`,
-    'Ctrl-C stops.',
-    '',
-  ]
-  return lines.map((line) => `${line}\n`).join('')
 }

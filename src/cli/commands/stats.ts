@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type Api, withApi } from '../api.ts'
 import type { CliIo } from '../io.ts'
 import { readMetrics, type Sample } from '../metrics-text.ts'
-import { count, span } from '../numbers.ts'
+import { count, counted, span } from '../numbers.ts'
 import { type CommonOptions, optionsOf } from '../settings.ts'
 import { table } from '../table.ts'
 import { allSubscriptions, subscriptionColumns } from './subscriptions.ts'
@@ -24,7 +24,7 @@ export function register(program: Command, io: CliIo): void {
         const log = await logOf(api)
         if (options.json === true) return io.out(JSON.stringify({ ...log, subscriptions }))
         io.out(
-          `${api.where}: ${count(log.head)} events ever taken in, the oldest kept is ${count(log.oldest)}${sinceStart(log)}`,
+          `${api.where}: ${counted(log.head, 'event')} ever taken in, the oldest kept is ${count(log.oldest)}${sinceStart(log)}`,
         )
         if (log.sources.length > 0) io.out(`\n${sourceTable(io, log.sources)}`)
         if (subscriptions.length > 0) io.out(`\n${table(io, subscriptionColumns, subscriptions)}`)

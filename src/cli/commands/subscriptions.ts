@@ -76,6 +76,7 @@ async function list(io: CliIo, api: Api, json: boolean): Promise<void> {
   const all = await allSubscriptions(api)
   if (json) return io.out(JSON.stringify({ subscriptions: all }))
   if (all.length === 0) return io.err(`${api.where} has no subscriptions yet: they begin when the pipeline runs`)
+  if (api.pipeline !== undefined) io.err(`no server answers: this is what ${api.where} holds`)
   io.out(table(io, subscriptionColumns, all))
   for (const { name, state, reason } of all) {
     if (reason !== undefined) io.out(`${paint(io, 'bold', clean(name))} is ${state}: ${clean(reason)}`)
