@@ -79,7 +79,15 @@ function setupOf(
       batch: sink?.declaration.batch ?? 1,
       runsUserCode: sink?.declaration.runsUserCode === true || stages.some(({ runsUserCode }) => runsUserCode),
       createSink: () => sink?.declaration.create(sink.options, context),
-      createStages: () => Promise.all(stages.map(async ({ name, create }) => ({ name, stage: await create() }))),
+      createStages: () =>
+        Promise.all(
+          stages.map(async ({ name, concurrency, timeoutMs, create }) => ({
+            name,
+            concurrency,
+            timeoutMs,
+            stage: await create(),
+          })),
+        ),
     })),
     keepAlive: () => {
       const timer = setInterval(() => undefined, 2 ** 30)

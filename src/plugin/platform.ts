@@ -1,5 +1,5 @@
 import * as nodeCrypto from 'node:crypto'
-import { createHash, randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import type { Platform, Timer } from '../core/platform.ts'
 
 /** Node's timers take at most this; a larger delay would fire after 1 ms. */
@@ -18,7 +18,7 @@ export const nodePlatform: Platform = Object.freeze({
   },
   random: () => Math.random(),
   id: () => newId(),
-  digest: (text: string) => createHash('sha256').update(text, 'utf8').digest('base64url'),
+  digest: (text: string) => hash('sha256', text, 'base64url'),
 })
 
 /** Long delays are re-armed in pieces. The deadline is monotonic, so that pieces neither add up errors nor follow clock jumps. */

@@ -50,13 +50,15 @@ export class Attempts {
   }
 
   async #runStage(stage: RunningStage, flight: Flight): Promise<boolean> {
+    await stage.places.take()
     flight.attempt += 1
     flight.attemptCount += 1
     const at = this.#lane.around.platform.clock.now()
-    const call = this.#lane.calls.begin()
-    this.#lane.calls.watch(call)
+    const call = stage.calls.begin()
+    stage.calls.watch(call)
     const end = await runStage(stage, flight, call, this.#lane.setup.context)
-    this.#lane.calls.end(call)
+    stage.calls.end(call)
+    stage.places.give()
     if (end.outcome.outcome === 'ack') return this.#stageDone(stage, flight, end)
     this.#lane.ends.apply(flight, end.outcome, { at, step: stage.name, hasThrown: end.hasThrown, call })
     return false

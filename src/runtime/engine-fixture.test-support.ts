@@ -37,6 +37,7 @@ export interface Spec {
   readonly stages?: Readonly<Record<string, StageFunction>>
   readonly hasSink?: boolean
   readonly runsUserCode?: boolean
+  readonly stageConcurrency?: number
 }
 
 export type Answer = (delivery: Delivery) => Outcome | undefined | Promise<Outcome | undefined>
@@ -57,29 +58,37 @@ export async function engineWith(
     historyMs: 1e9,
     openStore: async () => store,
     sources: [],
-    subscriptions: subscriptions.map(({ policy: p, answer, stages, hasSink = true, runsUserCode = false }) => {
-      received.set(p.name, [])
-      return {
-        policy: p,
-        sinkName: 'test',
-        batch: 1,
-        isPaused: false,
-        runsUserCode,
-        createSink: () =>
-          hasSink
-            ? {
-                async deliver(deliveries: readonly Delivery[]) {
-                  received.get(p.name)!.push(...deliveries)
-                  const outcomes = []
-                  for (const delivery of deliveries)
-                    outcomes.push((await answer?.(delivery)) ?? { outcome: 'ack' as const })
-                  return outcomes
-                },
-              }
-            : undefined,
-        createStages: async () => Object.entries(stages ?? {}).map(([name, process]) => ({ name, stage: { process } })),
-      }
-    }),
+    subscriptions: subscriptions.map(
+      ({ policy: p, answer, stages, hasSink = true, runsUserCode = false, stageConcurrency = 4 }) => {
+        received.set(p.name, [])
+        return {
+          policy: p,
+          sinkName: 'test',
+          batch: 1,
+          isPaused: false,
+          runsUserCode,
+          createSink: () =>
+            hasSink
+              ? {
+                  async deliver(deliveries: readonly Delivery[]) {
+                    received.get(p.name)!.push(...deliveries)
+                    const outcomes = []
+                    for (const delivery of deliveries)
+                      outcomes.push((await answer?.(delivery)) ?? { outcome: 'ack' as const })
+                    return outcomes
+                  },
+                }
+              : undefined,
+          createStages: async () =>
+            Object.entries(stages ?? {}).map(([name, process]) => ({
+              name,
+              stage: { process },
+              concurrency: stageConcurrency,
+              timeoutMs: undefined,
+            })),
+        }
+      },
+    ),
     keepAlive: () => () => undefined,
     createHandler: async () => () => Promise.reject(new Error('none')),
     ...change,

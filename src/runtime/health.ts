@@ -14,11 +14,11 @@ export async function healthOf(opened: Opened, isStopping: boolean): Promise<Hea
     problems.push(`the store cannot be written: ${messageOf(error)}`)
   })
   if (settler.isFailing) problems.push(`ledgers cannot be written: ${settler.lastError ?? 'no reason given'}`)
-  for (const { name, stalledForMs, calls } of lanes.values()) {
+  for (const { name, stalledForMs, overdue } of lanes.values()) {
     if (stalledForMs > stalledMs) {
       problems.push(`subscription ${name} has work and made no attempt for ${Math.round(stalledForMs / 1000)} s`)
     }
-    if (calls.overdue > 0) problems.push(`subscription ${name} has ${calls.overdue} attempts that ignore their timeout`)
+    if (overdue > 0) problems.push(`subscription ${name} has ${overdue} attempts that ignore their timeout`)
   }
   const loops: Record<string, Health['loops'][string]> = {}
   for (const [name, state] of services.loops) loops[name] = { ...state }

@@ -115,6 +115,16 @@ export class Lane implements OwnedLedger {
     return this.travel().position
   }
 
+  /** Attempts that ignore their timeout. */
+  get overdue(): number {
+    return this.setup.stages.reduce((sum, { calls }) => sum + calls.overdue, this.calls.overdue)
+  }
+
+  abortAttempts(reason: Error): void {
+    this.calls.abortAll(reason)
+    for (const { calls } of this.setup.stages) calls.abortAll(reason)
+  }
+
   /** Its place in the log changed: the small row is written soon. */
   touch(): void {
     this.ledger.touch()

@@ -6,10 +6,12 @@ import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Log, Platform } from '../core/platform.ts'
 import type { PluginContext, Source } from '../plugin/source.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
+import { Calls } from './calls.ts'
 import { Dispatch } from './dispatch.ts'
 import { Ingest, noCounts } from './ingest.ts'
 import { Lane } from './lane.ts'
 import { openLedgers, retire } from './open-ledgers.ts'
+import { Places } from './places.ts'
 import { Quarantine } from './quarantine.ts'
 import { recover } from './recovery.ts'
 import { type OwnedLedger, Settler } from './settler.ts'
@@ -183,7 +185,7 @@ export class Opened {
     this.dispatch.stop()
     for (const lane of this.lanes.values()) lane.isStopping = true
     await Promise.race([this.#attemptsEnd(), deadline])
-    for (const lane of this.lanes.values()) lane.calls.abortAll(new Error('the pipeline is stopping'))
+    for (const lane of this.lanes.values()) lane.abortAttempts(new Error('the pipeline is stopping'))
     await stopping
     timer.cancel()
     for (const lane of this.lanes.values()) lane.due.stop()
@@ -272,7 +274,12 @@ export class Opened {
           policy: spec.policy,
           ledger: new Ledger({ ...record, examined }),
           epoch: record.epoch,
-          stages: await spec.createStages(),
+          stages: (await spec.createStages()).map(({ name, stage, concurrency, timeoutMs }) => ({
+            name,
+            stage,
+            places: new Places(concurrency),
+            calls: new Calls(this.platform, timeoutMs ?? spec.policy.timeoutMs),
+          })),
           sink: spec.createSink(),
           sinkName: spec.sinkName,
           batch: spec.batch,

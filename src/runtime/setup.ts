@@ -8,6 +8,15 @@ import type { Store } from '../plugin/store.ts'
 import type { Pipeline } from './api.ts'
 import type { RetentionPolicy } from './upkeep.ts'
 
+/** A stage, made and not opened. */
+export interface MadeStage {
+  readonly name: string
+  readonly stage: Stage
+  readonly concurrency: number
+  /** Undefined: the subscription's. */
+  readonly timeoutMs: number | undefined
+}
+
 /** What an engine is made of: everything checked, nothing opened. */
 export interface EngineSetup {
   readonly platform: Platform
@@ -26,7 +35,7 @@ export interface EngineSetup {
     readonly isPaused: boolean
     readonly runsUserCode: boolean
     createSink(): Sink | undefined
-    createStages(): Promise<readonly { readonly name: string; readonly stage: Stage }[]>
+    createStages(): Promise<readonly MadeStage[]>
   }[]
   /** Keeps the process alive while the pipeline runs; answers how to let go. */
   keepAlive(): () => void

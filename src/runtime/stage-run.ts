@@ -5,12 +5,17 @@ import { checkEvent } from '../core/event-check.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { PluginContext } from '../plugin/source.ts'
 import type { Stage, StageResult } from '../plugin/stage.ts'
-import type { Call } from './calls.ts'
+import type { Call, Calls } from './calls.ts'
 import type { Flight } from './flight.ts'
+import type { Places } from './places.ts'
 
 export interface RunningStage {
   readonly name: string
   readonly stage: Stage
+  /** Calls at a time at most. */
+  readonly places: Places
+  /** The calls under way, with this stage's own timeout. */
+  readonly calls: Calls
 }
 
 /** What a stage's attempt came to. */

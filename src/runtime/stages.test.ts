@@ -136,3 +136,23 @@ test('derived events are appended once, with the step that made them, and are no
   expect(await engine.subscription('maker')).toMatchObject({ counters: { delivered: 1, filtered: 1 } })
   await engine.stop()
 })
+
+test('a stage never runs more at once than its concurrency says', async () => {
+  // S1-19
+  let active = 0
+  let most = 0
+  const work = async () => {
+    active += 1
+    most = Math.max(most, active)
+    await new Promise((resolve) => setImmediate(resolve))
+    active -= 1
+  }
+  const { engine } = await engineWith(
+    [{ policy: policy('s', { concurrency: 16 }), hasSink: false, stages: { work }, stageConcurrency: 3 }],
+    await openMemory(),
+  )
+  await engine.publish(events(50))
+  await until(async () => (await engine.subscription('s')).counters.delivered === 50)
+  expect(most).toBe(3)
+  await engine.stop()
+})

@@ -10,7 +10,7 @@ const dayMs = 86_400_000
 async function virtual(subscriptions: Parameters<typeof engineWith>[0], change: Parameters<typeof engineWith>[3] = {}) {
   const platform = createVirtualPlatform()
   const store = await memory().declaration.open({}, { directory: '.', platform })
-  return { platform, store, ...(await engineWith(subscriptions, store, true, { platform, ...change })) }
+  return { platform, ...(await engineWith(subscriptions, store, true, { platform, ...change })) }
 }
 
 test('three days of retries take milliseconds and follow the Standard Webhooks schedule', async () => {

@@ -63,7 +63,7 @@ describe('what a file becomes', () => {
   })
 
   it('makes a JSON file the data of one event, arrays of data too', async () => {
-    const driver = createDriver({ type: 'report.made' })
+    const driver = createDriver({ eventType: 'report.made' })
     await put('a.json', '\ufeff{"id":1,"type":"x"}')
     await put('b.json', '[1,{"id":"1","type":"x"}]')
     await put('c.json', '[]')

@@ -24,7 +24,11 @@ const options = schema.strictObject({
   every: durationOption('How often to look, where the operating system does not tell of changes.', {
     minMs: 10,
   }).prefault('10s'),
-  type: schema.string().min(1).default('file.received').describe('The type of events that do not name one themselves.'),
+  eventType: schema
+    .string()
+    .min(1)
+    .default('file.received')
+    .describe('The type of events that do not name one themselves.'),
   maxLine: sizeOption('The longest line of an NDJSON file, and the largest JSON file.').prefault('1MiB'),
 })
 type Options = ReturnType<typeof options.parse>
@@ -52,7 +56,7 @@ export const directory = defineSource({
 /** Between a hint that something changed and looking: a burst of changes costs one look. */
 const gatherMs = 50
 
-function createDirectory({ path, pattern, after, settle, every, type, maxLine }: Options): Source {
+function createDirectory({ path, pattern, after, settle, every, eventType, maxLine }: Options): Source {
   return {
     async *read(cursor, context) {
       const folder = await openFolder(path, after, context.state)
@@ -64,7 +68,7 @@ function createDirectory({ path, pattern, after, settle, every, type, maxLine }:
         onSkip: (name, reason) => context.log.warn('a file is left alone', { file: name, reason }),
       })
       const putAway = createPutAway(folder, context.log)
-      const reader = createFileReader(folder, putAway, { type, maxLineBytes: maxLine }, context, cursor)
+      const reader = createFileReader(folder, putAway, { type: eventType, maxLineBytes: maxLine }, context, cursor)
       const watcher = watchFolder(folder.root)
       const pause = createPause(context)
       try {

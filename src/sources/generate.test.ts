@@ -44,7 +44,7 @@ describe('the source generate', () => {
       every: '1s',
       count: 5,
       ids: 'sequence',
-      type: 'tick',
+      eventType: 'tick',
       subject: 's',
       data: [1],
     }

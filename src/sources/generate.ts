@@ -13,7 +13,7 @@ const options = schema.strictObject({
     .min(1)
     .optional()
     .describe('How many events to make in all, restarts included; without it, no end.'),
-  type: schema.string().min(1).default('mock.random_number').describe('The type of the events.'),
+  eventType: schema.string().min(1).default('mock.random_number').describe('The type of the events.'),
   subject: schema
     .string()
     .min(1)
@@ -38,7 +38,7 @@ export const generate = defineSource({
 const maxBatch = 1000
 
 function createGenerate(checked: ReturnType<typeof options.parse>, platform: Platform): Source {
-  const { every, rate, count = Number.POSITIVE_INFINITY, type, data, ids } = checked
+  const { every, rate, count = Number.POSITIVE_INFINITY, eventType: type, data, ids } = checked
   const intervalMs = rate === undefined ? every : 1000 / rate.perSecond
   return {
     async *read(cursor, context) {

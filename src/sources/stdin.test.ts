@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { SourceBatch, SourceContext } from '../plugin/source.ts'
 import { stdinFrom } from './stdin.ts'
 
-function open(stream: PassThrough, options: { type?: string; maxLine?: string } = {}) {
+function open(stream: PassThrough, options: { eventType?: string; maxLine?: string } = {}) {
   const use = stdinFrom(() => stream)(options)
   const logged: unknown[] = []
   const controller = new AbortController()
@@ -31,7 +31,7 @@ const input = '{"n":1}\n\n{"n":1}\n{"id":"42","source":"shop","type":"order.plac
 describe('the source stdin', () => {
   it('makes an event of each line and ends with its input', async () => {
     const stream = new PassThrough()
-    const { read, logged } = open(stream, { type: 'line' })
+    const { read, logged } = open(stream, { eventType: 'line' })
     stream.end(input)
     const events = await all(read())
     expect(events).toEqual([

@@ -8,7 +8,7 @@ import { schema } from '../plugin/schema.ts'
 import type { Source, SourceBatch, SourceContext } from '../plugin/source.ts'
 
 const options = schema.strictObject({
-  type: schema.string().min(1).default('stdin.line').describe('The type of events whose line does not name one.'),
+  eventType: schema.string().min(1).default('stdin.line').describe('The type of events whose line does not name one.'),
   maxLine: sizeOption('The longest line.').prefault('1MiB'),
 })
 
@@ -34,7 +34,7 @@ const maxBatch = 1000
  * A line without an id gets one from its number and content, so that the same input piped in again is absorbed.
  * What was read and not yet committed is kept here, not in `read`, because input cannot be read twice.
  */
-function createStdin(streamOf: () => Readable, { type, maxLine }: ReturnType<typeof options.parse>): Source {
+function createStdin(streamOf: () => Readable, { eventType: type, maxLine }: ReturnType<typeof options.parse>): Source {
   let reader: LineReader | undefined
   let waiting: SourceEvent[] = []
   let isEnded = false
