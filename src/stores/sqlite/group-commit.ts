@@ -1,7 +1,7 @@
 import { AppError } from '../../core/errors.ts'
 import type { Sequence } from '../../core/event.ts'
 import type { AppendResult, Commit, CommitResult, Durability } from '../../plugin/store.ts'
-import { type Gathered, gather, type Waiting } from './gather.ts'
+import { type Gathered, gather, shareOf, type Waiting } from './gather.ts'
 import type { Port } from './port.ts'
 import { conflict, type GroupReply } from './protocol.ts'
 import { fieldsPerEvent } from './record.ts'
@@ -42,7 +42,7 @@ export function createGroupCommit(parts: {
     setImmediate(() => {
       scheduled = false
       while (waiting.length > 0 && groups < mostGroups) {
-        const group = gather(waiting)
+        const group = gather(waiting, shareOf(waiting, groups === 0))
         if (group.members.length > 0) send(group)
       }
     })
