@@ -42,6 +42,24 @@ describe('engine', () => {
     await engine.stop()
   })
 
+  test('an event under the name of the engine is refused, and so is one of its types', async () => {
+    const { engine } = await engineWith([])
+    await expect(engine.publish(event(1, { source: 'millrace:/orders' }))).rejects.toMatchObject({
+      code: 'event-invalid',
+    })
+    const [forged, reserved, fine] = await engine.publish([
+      event(1, { source: 'millrace:/orders' }),
+      event(2, { type: 'millrace.dead' }),
+      event(3),
+    ])
+    expect([forged!.error!.code, reserved!.error!.code, fine!.status]).toEqual([
+      'source-forbidden',
+      'type-reserved',
+      'stored',
+    ])
+    await engine.stop()
+  })
+
   test('a failing delivery is retried, then dead with its reason, and can be redriven', async () => {
     // S0-81 S3-15 S3-16 G20
     let broken = true

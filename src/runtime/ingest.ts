@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import type { EventInput, EventRecord } from '../core/event.ts'
-import { checkEvent, type EventLimits } from '../core/event-check.ts'
+import { type CheckedEvent, checkEvent, type EventLimits } from '../core/event-check.ts'
 import type { IngestResult } from '../plugin/source.ts'
 import type { AppendResult, Commit, Store } from '../plugin/store.ts'
 import type { PublishResult } from './api.ts'
@@ -38,7 +38,7 @@ export class Ingest {
   }
 
   async publishOne(event: EventInput): Promise<PublishResult> {
-    const checked = checkEvent(event, this.#limits)
+    const checked = checkInput(event, this.#limits)
     if (!checked.ok) {
       this.counts.refused += 1
       throw new AppError(
@@ -64,7 +64,7 @@ export class Ingest {
   ): Promise<{ results: readonly IngestResult[] }> {
     const records: EventRecord[] = []
     const results: (IngestResult | undefined)[] = events.map((event) => {
-      const checked = checkEvent(event, this.#limits)
+      const checked = checkInput(event, this.#limits)
       if (checked.ok) {
         records.push(checked.record)
         return undefined
@@ -133,4 +133,13 @@ export class Ingest {
       this.#waiting -= records.length
     }
   }
+}
+
+/** An event from outside: as any event, and not under the name of the engine's own, which would be a forgery. */
+function checkInput(event: EventInput, limits: EventLimits): CheckedEvent {
+  const checked = checkEvent(event, limits)
+  if (!checked.ok || !checked.record.source.startsWith('millrace:')) return checked
+  const { id, source } = checked.record
+  const message = 'source begins with millrace:, which is the name of the engine’s own events; use another'
+  return { ok: false, issues: [{ code: 'source-forbidden', message, path: ['source'] }], id, source }
 }
