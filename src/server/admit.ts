@@ -54,12 +54,8 @@ export async function ingestOne(checked: CheckedEvent, caller: Caller, context: 
     const { code, message, issues } = refusal
     throw new AppError(code, message, { facts: issues.length === 0 ? {} : { issues } })
   }
-  const [result] = await ingest((checked as Extract<CheckedEvent, { ok: true }>).record, context)
+  const [result] = await ingestRecords([(checked as Extract<CheckedEvent, { ok: true }>).record], context)
   return result as IngestResult
-}
-
-function ingest(record: EventRecord, context: ServerContext): Promise<readonly IngestResult[]> {
-  return ingestRecords([record], context)
 }
 
 /** Hands in many, those refused left out, as one commit; the results are in the order given. */

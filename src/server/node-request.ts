@@ -75,11 +75,11 @@ export class NodeRequest implements HttpRequest {
         reject(error)
       }
       message.on('data', onData)
-      message.once('end', () => {
+      message.on('end', () => {
         readings.delete(reading)
         resolve(parts === undefined ? (first ?? noBytes) : Buffer.concat(parts, size))
       })
-      message.once('error', () => fail(new AppError('body-malformed', 'the request ended before its body did')))
+      message.on('error', () => fail(new AppError('body-malformed', 'the request ended before its body did')))
       readings.add(reading)
     })
   }

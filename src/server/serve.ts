@@ -1,7 +1,7 @@
 import { AppError } from '../core/errors.ts'
 import type { Schema } from '../plugin/schema.ts'
 import { type Caller, requireScope } from './auth.ts'
-import type { ServerContext } from './context.ts'
+import type { Call, Handler, ServerContext } from './context.ts'
 import type { Route } from './contract.ts'
 import { checkSite } from './guard.ts'
 import { type Answer, type HttpRequest, headerOf } from './http.ts'
@@ -24,7 +24,7 @@ export async function serve(request: HttpRequest, context: ServerContext): Promi
   return answer
 }
 
-async function answerOf(request: HttpRequest, context: ServerContext): Promise<Answer> {
+function answerOf(request: HttpRequest, context: ServerContext): Answer | Promise<Answer> {
   checkSite(request, context.guard)
   const found = findRoute(request.method === 'HEAD' ? 'GET' : request.method, request.path)
   if ('allowed' in found) return refuseMethod(request, found.allowed)
@@ -33,8 +33,12 @@ async function answerOf(request: HttpRequest, context: ServerContext): Promise<A
   context.rateLimit?.(caller.name === 'anonymous' ? (request.address ?? '') : `token ${caller.name}`)
   if (route.scope !== undefined) requireScope(caller, route.scope)
   const query = readQuery(request.query, route.query)
-  const body = route.body === undefined ? undefined : await readJson(request, route.body)
-  return handle({ request, context, caller, params, query, body })
+  const call = { request, context, caller, params, query, body: undefined }
+  return route.body === undefined ? handle(call) : withBody(call, route.body, handle)
+}
+
+async function withBody(call: Call, shape: Schema, handle: Handler): Promise<Answer> {
+  return handle({ ...call, body: await readJson(call.request, shape) })
 }
 
 function callerOf(request: HttpRequest, route: Route, { auth }: ServerContext): Caller {
