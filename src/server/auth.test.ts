@@ -11,7 +11,7 @@ async function folder(): Promise<string> {
   return path
 }
 
-// SEC-45, SEC-46
+// SEC-45
 test('the admin token is made once, for its owner only, with 256 random bits', async () => {
   const directory = await folder()
   const path = join(directory, '.millrace', 'admin-token')

@@ -36,7 +36,6 @@ describe('one event', () => {
     })
   })
 
-  // S0-09
   test('is 200 with the first sequence when it was stored before', async () => {
     const { publish } = await openTestServer()
     await publish(order('1'))
@@ -78,6 +77,7 @@ describe('one event', () => {
 })
 
 describe('a batch', () => {
+  // S0-14
   test.each(['application/json', 'application/cloudevents-batch+json'])('as %s answers in order', async (type) => {
     const { publish } = await openTestServer()
     await publish(order('2'))
@@ -251,7 +251,6 @@ describe('bad input', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 413 /)
   })
 
-  // S0-14
   test('the name of a configured source that is not http is 403, and of an http source is not', async () => {
     const { publish } = await openTestServer({ sources: { inbox: directory({ path: '/tmp' }), api: http() } })
     await expectProblem(await publish(order('1', { source: 'inbox' })), 403, 'source-forbidden')

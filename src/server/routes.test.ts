@@ -84,7 +84,6 @@ describe('events', () => {
     expect((await call('/v1/explain/2')).status).toBe(404)
   })
 
-  // S0-62
   test('say where they are and why', async () => {
     const { publish, get, pipeline } = await opened()
     await publish(order('1'))
