@@ -50,7 +50,12 @@ async function deliver(directory: string, port: number, total: number): Promise<
   await using pipeline = await openPipeline({
     store: sqlite({ path }),
     subscriptions: {
-      hook: { start: 'beginning', paused: true, concurrency: width, sink: webhook({ url: `http://127.0.0.1:${port}/` }) },
+      hook: {
+        start: 'beginning',
+        paused: true,
+        concurrency: width,
+        sink: webhook({ url: `http://127.0.0.1:${port}/` }),
+      },
     },
   })
   const cpu = process.cpuUsage()

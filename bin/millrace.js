@@ -2,7 +2,9 @@
 // Plain JavaScript on purpose: an older Node must be able to read this file and say what is missing.
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 24 || (major === 24 && minor < 15)) {
-  console.error(`millrace needs Node 24.15 or newer; this is Node ${process.versions.node}. Install a newer Node, or run it through npm in a project that has the package "node" as a development dependency.`)
+  console.error(
+    `millrace needs Node 24.15 or newer; this is Node ${process.versions.node}. Install a newer Node, or run it through npm in a project that has the package "node" as a development dependency.`,
+  )
   process.exit(2)
 }
 const { existsSync } = await import('node:fs')

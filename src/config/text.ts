@@ -13,7 +13,7 @@ import {
 import type { Issue } from '../core/issues.ts'
 
 /** Bounds of a configuration's text: far above any real one, low enough that a hostile one costs little. */
-export const textLimits = { bytes: 2 ** 20, depth: 32, aliases: 50, expansions: 1_000 } as const
+const textLimits = { bytes: 2 ** 20, depth: 32, aliases: 50, expansions: 1_000 } as const
 
 type Path = readonly (string | number)[]
 

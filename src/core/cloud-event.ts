@@ -5,7 +5,6 @@ import type { Event } from './event.ts'
 export {
   isJsonArray,
   type ReadLimits,
-  type ReadMode,
   type ReadResult,
   readBinaryEvent,
   readJsonEvents,

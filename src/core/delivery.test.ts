@@ -43,6 +43,10 @@ describe('decide', () => {
     ).toMatchObject({ reason: 'gave up after 1 attempt: down' })
   })
 
+  test('an outcome that does not exist is a bug and says so', () => {
+    expect(() => decide(policy, { outcome: 'maybe' as 'ack' }, facts, random)).toThrow('unhandled case "maybe"')
+  })
+
   test('a throw has its own limit', () => {
     expect(decide(policy, { outcome: 'retry', reason: 'boom' }, { ...facts, hasThrown: true }, random)).toMatchObject({
       kind: 'die',

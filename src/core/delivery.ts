@@ -1,3 +1,4 @@
+import { assertNever } from './errors.ts'
 import type { Outcome } from './outcome.ts'
 import type { RetryPolicy } from './plan.ts'
 import { nextDelayMs } from './retry.ts'
@@ -41,5 +42,7 @@ export function decide(
       }
       return { kind: 'wait', dueAt: facts.nowMs + delayMs }
     }
+    default:
+      return assertNever(outcome.outcome)
   }
 }

@@ -16,6 +16,7 @@ export interface EventInput<Data = unknown> {
   /** The entity the fact is about; the default ordering and coalescing key. */
   readonly subject?: string | undefined
   /** When it happened in the source's world (RFC 3339 text or a Date). Defaults to the time of append. */
+  // biome-ignore lint/style/noRestrictedGlobals: the type of what a producer may give; no clock is read here
   readonly time?: string | Date | undefined
   /** A JSON value, or bytes when `datacontenttype` is not JSON. */
   readonly data?: Data | undefined

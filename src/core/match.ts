@@ -1,5 +1,5 @@
 /** Types that the engine itself appends begin so; only a pattern that names the prefix matches them. */
-export const reservedPrefix = 'millrace.'
+const reservedPrefix = 'millrace.'
 
 /** True for the engine's own types (`millrace.dead`, `millrace.breaker`, …). */
 export function isReservedType(type: string): boolean {

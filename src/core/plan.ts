@@ -17,8 +17,6 @@ export const orderings = ['none', 'key', 'strict'] as const
 export type Ordering = (typeof orderings)[number]
 export const failureModes = ['block', 'park', 'halt'] as const
 export type FailureMode = (typeof failureModes)[number]
-export const guarantees = ['at-least-once', 'best-effort'] as const
-export type Guarantee = (typeof guarantees)[number]
 
 /** Where a new subscription begins to read. Ignored once its ledger exists. */
 export type Start =

@@ -27,6 +27,7 @@ export interface Sink {
   deliver(
     deliveries: readonly Delivery[],
     context: SinkContext,
+    // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is meant
   ): readonly Outcome[] | undefined | void | Promise<readonly Outcome[] | undefined | void>
   /** Called once before the first delivery; throwing stops the start. */
   open?(context: PluginContext): void | Promise<void>

@@ -34,6 +34,7 @@ export interface StageResult {
  * Throwing is a failed attempt and never ends the pipeline. Not its job: remembering what it has done.
  */
 export interface Stage {
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is meant
   process(input: StageInput): StageResult | undefined | void | Promise<StageResult | undefined | void>
   open?(context: PluginContext): void | Promise<void>
   close?(): void | Promise<void>

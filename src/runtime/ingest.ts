@@ -30,6 +30,8 @@ export class Ingest {
   #waiting = 0
   isStopping = false
   readonly counts = noCounts()
+  /** Of these, what came over HTTP: the counts of the passive sources. */
+  readonly doorCounts = noCounts()
 
   constructor(store: Store, limits: EventLimits, onStored: () => void) {
     this.#store = store
@@ -93,6 +95,7 @@ export class Ingest {
 
   async ingest(records: readonly EventRecord[]): Promise<readonly IngestResult[]> {
     const appended = await this.append(records)
+    for (const { status } of appended) this.doorCounts[status] += 1
     return records.map(({ source, id }, i) => ({
       source,
       id,

@@ -8,7 +8,7 @@ import type { PluginContext, Source } from '../plugin/source.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
 import { Calls } from './calls.ts'
 import { Dispatch } from './dispatch.ts'
-import { Ingest, noCounts } from './ingest.ts'
+import { Ingest } from './ingest.ts'
 import { Lane } from './lane.ts'
 import { openLedgers, retire } from './open-ledgers.ts'
 import { Places } from './places.ts'
@@ -135,7 +135,7 @@ export class Opened {
     this.#startLoops()
     for (const { name, isPassive, create } of this.#setup.sources) {
       if (isPassive) {
-        this.sources.push({ name, isPassive, counts: noCounts() })
+        this.sources.push({ name, isPassive, counts: this.ingest.doorCounts })
         continue
       }
       const source = create()

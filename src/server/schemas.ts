@@ -79,7 +79,7 @@ export const event = schema
   })
   .describe('A CloudEvent in JSON with the extensions sequence and recordedtime')
 /** What came of one event of a request. */
-export const eventResult = schema.object({
+const eventResult = schema.object({
   id: schema.string().optional(),
   source: schema.string().optional(),
   status: schema.enum(['stored', 'duplicate', 'conflict', 'quarantined', 'refused']),
