@@ -93,7 +93,7 @@ export function createElementReader(maxBytes: number): ElementReader {
           start = at
         }
         const isBare = depth === 0 && !isInString
-        if (isBare && start < at && (isSpace(byte) || byte === comma || byte === 0x5d)) {
+        if (isBare && (start < at || held.length > 0) && (isSpace(byte) || byte === comma || byte === 0x5d)) {
           found.push(finish(chunk.subarray(start, at)))
           if (byte === 0x5d) isOver = true
         } else if (closes(byte)) found.push(finish(chunk.subarray(start, at + 1)))

@@ -10,7 +10,7 @@ export function readMetrics(text: string): Sample[] {
   const samples: Sample[] = []
   for (const line of text.split('\n')) {
     const match = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)/.exec(line)
-    if (match === null) continue
+    if (match === null || Number.isNaN(Number(match[3]))) continue
     const labels = [...(match[2] ?? '').matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)]
     samples.push({
       name: match[1]!,

@@ -33,6 +33,7 @@ const collect = (value: string, before: readonly string[] = []): readonly string
 export function register(program: Command, io: CliIo): void {
   const dead = program
     .command('dead')
+    .helpCommand(false)
     .description('List, show, redrive (deliver again) or discard the dead letters of a subscription.')
   dead
     .command('list')

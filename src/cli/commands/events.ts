@@ -30,12 +30,12 @@ export function register(program: Command, io: CliIo): void {
     .option('--limit <count>', 'at most this many (default: 50)')
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<SearchOptions>(command)
-      await withApi(io, options.config, 'read', (api) => search(io, api, options))
+      const filters = filterQuery(options, Date.now())
+      await withApi(io, options.config, 'read', (api) => search(io, api, options, filters))
     })
 }
 
-async function search(io: CliIo, api: Api, options: SearchOptions): Promise<void> {
-  const filters = filterQuery(options, Date.now())
+async function search(io: CliIo, api: Api, options: SearchOptions, filters: URLSearchParams): Promise<void> {
   const limit = limitOf(options, 50)
   const isUpwards = options.after !== undefined || options.since !== undefined
   if (isUpwards) {

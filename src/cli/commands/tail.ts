@@ -28,13 +28,13 @@ export function register(program: Command, io: CliIo): void {
     .option('--limit <count>', 'how many of the newest are shown first (default: 10)')
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<SearchOptions>(command)
-      await withApi(io, options.config, 'read', (api) => follow(io, api, options))
+      const filters = filterQuery(options, Date.now())
+      await withApi(io, options.config, 'read', (api) => follow(io, api, options, filters))
     })
 }
 
-async function follow(io: CliIo, api: Api, options: SearchOptions): Promise<void> {
+async function follow(io: CliIo, api: Api, options: SearchOptions, filters: URLSearchParams): Promise<void> {
   const { signal } = io
-  const filters = filterQuery(options, Date.now())
   let hasTitle = true
   const print = (events: readonly FoundEvent[]): void => {
     if (events.length === 0) return

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { type Column, clean, paint, table } from './table.ts'
+
+interface Row {
+  readonly name: string
+  readonly events: number | undefined
+  readonly why: string
+}
+
+const columns: readonly Column<Row>[] = [
+  { title: 'name', value: ({ name }) => name, style: () => 'red' },
+  { title: 'events', value: ({ events }) => events, isNumber: true },
+  { title: 'why', value: ({ why }) => why },
+]
+const plain = { isTty: false, env: {}, columns: undefined }
+
+test('columns line up, numbers to the right, and nothing trails', () => {
+  const rows = [
+    { name: 'a', events: 1_234, why: 'x' },
+    { name: 'longer', events: undefined, why: '' },
+  ]
+  expect(table(plain, columns, rows)).toBe('name    events  why\na        1,234  x\nlonger       -\n')
+})
+
+test('text of events cannot colour, break or reorder a terminal', () => {
+  // SEC: what somebody else wrote is shown as text
+  const rows = [{ name: '\u001b[31mred\u001b[0m\nx', events: 1, why: 'a\u202eb\u0007' }]
+  expect(table(plain, columns, rows).split('\n')[1]).toBe('red\\u000ax       1  a\\u202eb\\u0007')
+  expect(clean('x'.repeat(5_000))).toHaveLength(200)
+})
+
+test('on a terminal the last column is cut at its edge', () => {
+  const rows = [{ name: 'a', events: 1, why: 'y'.repeat(100) }]
+  const [, line] = table({ ...plain, columns: 40 }, columns, rows).split('\n')
+  expect(line).toHaveLength(39)
+  expect(line).toMatch(/…$/)
+})
+
+test('wide characters take two columns', () => {
+  const rows = [
+    { name: '注文', events: 1, why: 'x' },
+    { name: 'abcd', events: 1, why: 'x' },
+  ]
+  const [, wide, narrow] = table(plain, columns, rows).split('\n')
+  expect(wide).toBe('注文       1  x')
+  expect(narrow).toBe('abcd       1  x')
+})
+
+test('colours are for terminals only, and NO_COLOR ends them', () => {
+  expect(paint({ isTty: true, env: {} }, 'red', 'x')).toBe('\u001b[31mx\u001b[39m')
+  expect(paint({ isTty: true, env: { NO_COLOR: '1' } }, 'red', 'x')).toBe('x')
+  expect(paint({ isTty: false, env: {} }, 'red', 'x')).toBe('x')
+})

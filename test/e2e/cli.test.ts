@@ -1,0 +1,248 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createFolder, type Folder, patient } from './cli-process.ts'
+
+const config = `
+store: { type: sqlite, path: ./.millrace/events.db }
+server: { port: PORT }
+sources: { api: { type: http } }
+subscriptions:
+  orders: { match: [order.*], sink: { type: file, path: ./orders.ndjson } }
+  broken: { match: [user.*], sink: { type: webhook, url: "https://127.0.0.1:9/" }, retry: { attempts: 1 } }
+`
+
+let folder: Folder
+beforeEach(async () => {
+  folder = await createFolder(config)
+})
+afterEach(() => folder.remove())
+
+const order = { source: 'shop', id: '1', type: 'order.placed', subject: 'order-1', data: { total: 120 } }
+
+async function post(event: unknown): Promise<unknown> {
+  const answer = await fetch(`http://127.0.0.1:${folder.port}/v1/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(event),
+  })
+  return answer.json()
+}
+
+function delivered(): string[] {
+  try {
+    return readFileSync(join(folder.path, 'orders.ndjson'), 'utf8').trim().split('\n')
+  } catch {
+    return []
+  }
+}
+
+test('run takes an event, delivers it, tells its story, and drains on SIGTERM', { timeout: 60_000 }, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  expect(running.text()).toContain(`Millrace runs at http://127.0.0.1:${folder.port}`)
+  expect(await post(order)).toMatchObject({ status: 'stored', sequence: 1, durability: 'disk' })
+  await vi.waitFor(() => expect(delivered()).toHaveLength(1), patient)
+
+  const [events, story, audit, subscriptions] = await Promise.all([
+    folder.millrace(['events', '--json', '--type', 'order.*']),
+    folder.millrace(['explain', '1']),
+    folder.millrace(['audit']),
+    folder.millrace(['subscriptions', '--json']),
+  ])
+  expect(JSON.parse(events.out)).toMatchObject({ ...order, sequence: '1' })
+  expect(story.out).toMatch(/orders: delivered at .* UTC\n {2}✓ match order\.\* matched order\.placed/)
+  expect(story.out).toMatch(/broken: not for this subscription\n {2}✗ match user\.\* did not match order\.placed/)
+  expect(audit).toMatchObject({ code: 0 })
+  expect(audit.out).toContain('✓ orders\n  examined 1 = delivered 1\n')
+  expect(audit.out).toContain('✓ broken\n  examined 1 = filtered 1\n')
+  const { subscriptions: states } = JSON.parse(subscriptions.out) as { subscriptions: { name: string; lag: number }[] }
+  expect(states.map(({ name, lag }) => [name, lag])).toEqual([
+    ['broken', 0],
+    ['orders', 0],
+  ])
+
+  running.child.kill('SIGTERM')
+  const { code, out } = await running.ended
+  expect(code).toBe(0)
+  expect(out).toMatch(/Stopped\. Everything that was acknowledged is in the store\.\n$/)
+})
+
+test('after kill -9 what was acknowledged is there, delivered, and the books balance', {
+  timeout: 90_000,
+}, async () => {
+  const first = await folder.start(['run'], 'Ctrl-C stops.')
+  const events = Array.from({ length: 500 }, (_, i) => ({ ...order, id: `k${i}` }))
+  expect(await post(events)).toMatchObject({ durability: 'disk' })
+  first.child.kill('SIGKILL')
+  await first.ended
+  const second = await folder.start(['run'], 'Ctrl-C stops.')
+  await vi.waitFor(() => {
+    const ids = new Set(delivered().map((line) => (JSON.parse(line) as { id: string }).id))
+    expect(ids.size).toBe(500)
+  }, patient)
+  expect(await folder.millrace(['audit'])).toMatchObject({ code: 0 })
+  second.child.kill('SIGINT')
+  expect((await second.ended).code).toBe(0)
+})
+
+test('a file of 10,000 lines is published, and again without a second copy', { timeout: 90_000 }, async () => {
+  const lines = Array.from({ length: 10_000 }, (_, i) => JSON.stringify({ ...order, id: String(i) }))
+  writeFileSync(
+    join(folder.path, 'many.ndjson'),
+    [...lines.slice(0, 5_000), '{broken', ...lines.slice(5_000), '{"id":"x"}'].join('\n'),
+  )
+  const straight = await folder.millrace(['publish', 'many.ndjson'])
+  expect(straight.out).toMatch(/^10,002 events to the store .*: 10,000 stored, 2 refused/)
+  expect(straight.err).toMatch(/^line 5001 refused: is not valid JSON/)
+  expect(straight.err).toMatch(/\nline 10002 refused: .*source/)
+  expect(straight.code).toBe(1)
+
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  const again = await folder.millrace(['publish', '-', '--json'], `[${lines.join(',')}]`)
+  expect(JSON.parse(again.out)).toMatchObject({ stored: 0, duplicate: 10_000, refused: 0, complete: true })
+  expect(again.code).toBe(0)
+  await vi.waitFor(() => expect(delivered()).toHaveLength(10_000), patient)
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
+})
+
+test('the same id with other content is a conflict, and exits 1', { timeout: 30_000 }, async () => {
+  const argv = (data: string) => ['publish', '--source', 's', '--type', 'a.b', '--id', '1', '--data', data]
+  expect(await folder.millrace(argv('{"n": 12345678901234567890}'))).toMatchObject({ code: 0 })
+  const conflict = await folder.millrace(argv('2'))
+  expect(conflict).toMatchObject({ code: 1, out: '' })
+  expect(conflict.err).toMatch(/^conflict: another event with this source and id is stored already/)
+  const { out } = await folder.millrace(['events', '--json'])
+  expect(out).toContain('"data":{"n": 12345678901234567890}')
+})
+
+test('a second run on the same store says who has it, and leaves the first alone', { timeout: 60_000 }, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  const second = await folder.millrace(['run'])
+  expect(second.code).toBe(1)
+  expect(second.err).toMatch(
+    new RegExp(
+      `^error store-locked: .*millrace\\.yaml runs already, at http://127\\.0\\.0\\.1:${folder.port}: stop that process first`,
+    ),
+  )
+  expect(await post(order)).toMatchObject({ status: 'stored' })
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
+})
+
+test('beside a process without a reachable server, reading works and writing explains itself', {
+  timeout: 60_000,
+}, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  await post(order)
+  // Another port than the one it runs on: nothing answers there.
+  const elsewhere = readFileSync(join(folder.path, 'millrace.yaml'), 'utf8').replace(/port: \d+/, 'port: 1')
+  writeFileSync(join(folder.path, 'elsewhere.yaml'), elsewhere)
+  const at = ['--config', 'elsewhere.yaml']
+  const [events, verify, publish] = await Promise.all([
+    folder.millrace(['events', '--json', ...at]),
+    folder.millrace(['verify', ...at]),
+    folder.millrace(['publish', '--type', 'a.b', '--source', 's', ...at]),
+  ])
+  expect(JSON.parse(events.out)).toMatchObject(order)
+  expect(verify.out).toContain('The store is sound.')
+  expect(publish.code).toBe(1)
+  expect(publish.err).toMatch(
+    /^error store-locked: .*No server answers at http:\/\/127\.0\.0\.1:1: if another port was chosen/,
+  )
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
+})
+
+test('a port that is taken stops the start and says what to do', { timeout: 60_000 }, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  const other = await createFolder(config.replaceAll('PORT', String(folder.port)))
+  try {
+    const { code, err } = await other.millrace(['run'])
+    expect(code).toBe(1)
+    expect(err).toMatch(
+      /the server was not started on 127\.0\.0\.1:\d+: something else uses that port; choose another \(PORT, server\.port\)/,
+    )
+  } finally {
+    await other.remove()
+  }
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
+})
+
+test('dead letters are listed, shown, redriven and discarded from the shell', { timeout: 60_000 }, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  await post({ ...order, type: 'user.left', id: 'u1' })
+  // The address is private and not allowed, so the delivery dies at once.
+  await vi.waitFor(async () => {
+    const { out } = await folder.millrace(['dead', 'list', 'broken', '--json'])
+    expect(JSON.parse(out)).toMatchObject({ sequence: 1, event: { id: 'u1' }, attemptCount: 1 })
+  }, patient)
+  const shown = await folder.millrace(['dead', 'show', 'broken', '1'])
+  expect(shown.out).toMatch(/broken: dead: given up at[\s\S]*attempt 1: [\s\S]*"type": "user\.left"/)
+  const redriven = await folder.millrace(['dead', 'redrive', 'broken', '1'])
+  expect(redriven).toMatchObject({ code: 0, out: '1 dead letter of broken redriven\n' })
+  await vi.waitFor(async () => {
+    const { out } = await folder.millrace(['dead', 'discard', 'broken', '--all', '--json'])
+    expect(JSON.parse(out)).toEqual({ discarded: 1 })
+  }, patient)
+  expect(await folder.millrace(['dead', 'discard', 'broken', '--all'])).toMatchObject({ code: 1 })
+  expect(await folder.millrace(['audit'])).toMatchObject({ code: 0 })
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
+})
+
+test('tail follows what comes, and pause and resume keep the position', { timeout: 60_000 }, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  await post(order)
+  const tail = await folder.start(['tail', '--json'], '"id":"1"')
+  expect(await folder.millrace(['pause', 'orders'])).toMatchObject({ code: 0 })
+  await post({ ...order, id: '2' })
+  await vi.waitFor(() => expect(tail.text()).toContain('"id":"2"'), patient)
+  expect((await folder.millrace(['explain', '2', '--subscription', 'orders'])).out).toContain('paused')
+  expect(await folder.millrace(['resume', 'orders'])).toMatchObject({ code: 0 })
+  await vi.waitFor(() => expect(delivered()).toHaveLength(2), patient)
+  tail.child.kill('SIGINT')
+  expect((await tail.ended).code).toBe(0)
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
+})
+
+test('a backup of a running store is a store of its own, and a retired subscription can be dropped', {
+  timeout: 60_000,
+}, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  await post(order)
+  expect(await folder.millrace(['backup', 'copy.db'])).toMatchObject({ code: 0 })
+  running.child.kill('SIGTERM')
+  await running.ended
+  const copy = 'store: { type: sqlite, path: ./copy.db }\nserver: { port: 1 }\nsubscriptions: {}\n'
+  writeFileSync(join(folder.path, 'copy.yaml'), copy)
+  const events = await folder.millrace(['events', '--json', '--config', 'copy.yaml'])
+  expect(JSON.parse(events.out)).toMatchObject(order)
+  expect(await folder.millrace(['subscriptions', 'drop', 'orders', '--config', 'copy.yaml'])).toMatchObject({ code: 0 })
+  const { out } = await folder.millrace(['subscriptions', '--json', '--config', 'copy.yaml'])
+  expect((JSON.parse(out) as { subscriptions: { name: string }[] }).subscriptions.map(({ name }) => name)).toEqual([
+    'broken',
+  ])
+})
+
+// SEC-43
+test('an error that nothing handles ends the process with 1, after what was acknowledged is safe', {
+  timeout: 60_000,
+}, async () => {
+  const plugin = `
+export default async () => { setTimeout(() => { throw new Error('a bug in a plug-in') }, 10); return { outcome: 'ack' } }
+`
+  writeFileSync(join(folder.path, 'bug.ts'), plugin)
+  const buggy = config
+    .replaceAll('PORT', String(folder.port))
+    .replace('match: [order.*],', 'match: [order.*], stages: [{ use: ./bug.ts }],')
+  writeFileSync(join(folder.path, 'millrace.yaml'), buggy)
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  expect(await post(order)).toMatchObject({ status: 'stored' })
+  const { code, err } = await running.ended
+  expect(code).toBe(1)
+  expect(err).toContain('a bug in a plug-in')
+  expect((await folder.millrace(['events', '--json'])).out).toContain('"id":"1"')
+})
