@@ -30,7 +30,7 @@ export type Access = 'read' | 'write'
 const probeMs = 1_500
 
 /** Talks to the server of this configuration when it runs, else opens the store. */
-export async function connect(io: CliIo, config: string | undefined, access: Access): Promise<Api> {
+async function connect(io: CliIo, config: string | undefined, access: Access): Promise<Api> {
   const place = findPlace(io, config)
   if (await isThere(place.url)) return remoteApi(place)
   const settings = await readSettings(io, config)

@@ -115,7 +115,7 @@ export async function* searchPages(
 /** Greater than every sequence: where a search from the newest event begins. */
 export const fromNewest = Number.MAX_SAFE_INTEGER
 
-export const eventColumns: readonly Column<WireEvent>[] = [
+const eventColumns: readonly Column<WireEvent>[] = [
   { title: 'sequence', value: ({ sequence }) => sequence, isNumber: true },
   { title: 'recorded (UTC)', value: ({ recordedtime }) => clock(recordedtime), style: () => 'dim' },
   { title: 'source', value: ({ source }) => source },

@@ -2,7 +2,7 @@ import { createLineReader, type Line } from '../io/line-reader.ts'
 import { createElementReader, type Element } from './json-elements.ts'
 
 /** Above every limit that a server is likely to have: what is longer is refused here and not sent. */
-export const maxEventBytes = 16 * 2 ** 20
+const maxEventBytes = 16 * 2 ** 20
 
 /** What a piece of input held. */
 export interface Piece {

@@ -19,7 +19,7 @@ export interface Problem {
   readonly message: string
 }
 
-export const maxProblems = 1_000
+const maxProblems = 1_000
 
 /** What came of all events so far. */
 export interface Totals {
