@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createFolder, type Folder, patient } from './cli-process.ts'
 
@@ -225,6 +226,58 @@ test('a backup of a running store is a store of its own, and a retired subscript
   expect((JSON.parse(out) as { subscriptions: { name: string }[] }).subscriptions.map(({ name }) => name)).toEqual([
     'broken',
   ])
+})
+
+test('audit and verify exit 1 when an event was removed by hand', { timeout: 60_000 }, async () => {
+  const events = Array.from({ length: 10 }, (_, i) => JSON.stringify({ ...order, id: String(i) }))
+  expect(await folder.millrace(['publish'], events.join('\n'))).toMatchObject({ code: 0 })
+  expect(await folder.millrace(['audit'])).toMatchObject({ code: 0 })
+  const database = new DatabaseSync(join(folder.path, '.millrace/events.db'))
+  database.exec('DELETE FROM events WHERE sequence = 5')
+  database.close()
+  const [audit, verify] = [await folder.millrace(['audit']), await folder.millrace(['verify'])]
+  expect(audit.code).toBe(1)
+  expect(audit.out).toMatch(/✗ the log has no event 5[\s\S]*The books do not balance\./)
+  expect(verify.code).toBe(1)
+  expect(verify.out).toContain('The store is damaged.')
+})
+
+test('a running server is asked without the variables that only it needs', { timeout: 60_000 }, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  await post(order)
+  const file = join(folder.path, 'millrace.yaml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('./orders.ndjson', `"\${ORDERS_FILE}"`))
+  expect(JSON.parse((await folder.millrace(['events', '--json'])).out)).toMatchObject(order)
+  expect(await folder.millrace(['pause', 'orders'])).toMatchObject({ code: 0 })
+  running.child.kill('SIGTERM')
+  await running.ended
+  const { code, err } = await folder.millrace(['events'])
+  expect(code).toBe(1)
+  expect(err).toContain('ORDERS_FILE')
+})
+
+test('a server that goes away while it is published to loses nothing that was counted', {
+  timeout: 60_000,
+}, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  const lines = Array.from({ length: 200_000 }, (_, i) => JSON.stringify({ ...order, type: 'x', id: String(i) }))
+  writeFileSync(join(folder.path, 'many.ndjson'), lines.join('\n'))
+  const publishing = folder.millrace(['publish', 'many.ndjson', '--json'])
+  await vi.waitFor(async () => {
+    const { out } = await folder.millrace(['events', '--json', '--limit', '1'])
+    expect(out).not.toBe('')
+  }, patient)
+  running.child.kill('SIGKILL')
+  await running.ended
+  const { code, out, err } = await publishing
+  const { stored, complete } = JSON.parse(out) as { stored: number; complete: boolean }
+  expect({ code, complete }).toEqual({ code: 1, complete: false })
+  expect(JSON.parse(err).error).toMatchObject({ code: 'server-unreachable' })
+  expect(JSON.parse(err).error.message).toMatch(/Publish it again to go on: what is stored counts as duplicate\.$/)
+  const again = await folder.millrace(['publish', 'many.ndjson', '--json'])
+  const second = JSON.parse(again.out) as { stored: number; duplicate: number }
+  expect(second.duplicate).toBeGreaterThanOrEqual(stored)
+  expect(second.stored + second.duplicate).toBe(200_000)
 })
 
 // SEC-43
