@@ -238,16 +238,17 @@ export class Engine implements Pipeline {
   }
 
   stop(options: { readonly deadline?: string | undefined } = {}): Promise<void> {
-    this.#stopping ??= this.#stop(options.deadline)
+    const { deadline } = options
+    const parsed = deadline === undefined ? undefined : parseDuration(deadline)
+    if (parsed !== undefined && !parsed.ok)
+      return Promise.reject(new AppError('usage', `stopping with deadline ${deadline} failed: ${parsed.problem}`))
+    this.#stopping ??= this.#stop(parsed?.ms ?? defaultDeadlineMs)
     return this.#stopping
   }
 
-  async #stop(deadline: string | undefined): Promise<void> {
-    const parsed = deadline === undefined ? undefined : parseDuration(deadline)
-    if (parsed !== undefined && !parsed.ok)
-      throw new AppError('usage', `stopping with deadline ${deadline} failed: ${parsed.problem}`)
+  async #stop(deadlineMs: number): Promise<void> {
     await this.#opening?.catch(() => undefined)
-    await this.#opened?.stop(parsed?.ms ?? defaultDeadlineMs)
+    await this.#opened?.stop(deadlineMs)
     this.#log.debug('the pipeline has stopped')
   }
 

@@ -1,4 +1,4 @@
-import { AppError, messageOf } from '../core/errors.ts'
+import { AppError } from '../core/errors.ts'
 import type { Sequence } from '../core/event.ts'
 import { nearest } from '../core/issues.ts'
 import { Ledger } from '../core/ledger.ts'
@@ -6,7 +6,9 @@ import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Log, Platform } from '../core/platform.ts'
 import type { PluginContext, Source } from '../plugin/source.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
+import { type Alarm, alarm } from './alarm.ts'
 import { Calls } from './calls.ts'
+import { closePlugins, quietly } from './closing.ts'
 import { Dispatch } from './dispatch.ts'
 import { Ingest } from './ingest.ts'
 import { Lane } from './lane.ts'
@@ -24,6 +26,8 @@ import { retain, tendDead } from './upkeep.ts'
 const retentionEveryMs = 3_600_000
 const tendEveryMs = 30_000
 const observeEveryMs = 10_000
+/** What a stop still has to write and to close may take this much longer than attempts may. */
+const closeMs = 1000
 
 /** A pipeline whose store and ledgers are open: the parts, wired together. */
 export class Opened {
@@ -176,27 +180,20 @@ export class Opened {
 
   async stop(deadlineMs: number): Promise<void> {
     this.ingest.isStopping = true
-    let ring: () => void = () => undefined
-    const deadline = new Promise<void>((resolve) => {
-      ring = resolve
-    })
-    const timer = this.platform.after(deadlineMs, ring)
-    const stopping = this.services.stop(deadline)
+    const deadline = alarm(this.platform, deadlineMs)
+    const end = alarm(this.platform, deadlineMs + closeMs)
+    const stopping = this.services.stop(deadline.rings)
     this.dispatch.stop()
     for (const lane of this.lanes.values()) lane.isStopping = true
-    await Promise.race([this.#attemptsEnd(), deadline])
+    await this.#attemptsEnd(deadline)
     for (const lane of this.lanes.values()) lane.abortAttempts(new Error('the pipeline is stopping'))
     await stopping
-    timer.cancel()
     for (const lane of this.lanes.values()) lane.due.stop()
-    for (const source of this.#madeSources) await this.#quietly('closing a source', () => source.close?.())
-    await this.settler.flush()
-    await this.#quietly('clearing the marks of a running process', () => this.#clearMarks())
-    for (const lane of this.lanes.values()) {
-      for (const { stage } of lane.setup.stages)
-        await this.#quietly(`closing a stage of ${lane.name}`, () => stage.close?.())
-      await this.#quietly(`closing the sink of ${lane.name}`, () => lane.setup.sink?.close?.())
-    }
+    await quietly(this.log, 'writing the ledgers', end, () => this.settler.flush())
+    if (!end.hasRung) await quietly(this.log, 'clearing the marks of a running process', end, () => this.#clearMarks())
+    await closePlugins(this.log, end, this.#madeSources, [...this.lanes.values()])
+    deadline.cancel()
+    end.cancel()
     for (const resolve of this.#idlers) resolve()
     await this.store.close()
     this.#letGo()
@@ -211,17 +208,9 @@ export class Opened {
     await this.store.mark(frontierLedger, 0, this.#frontier.epoch, null)
   }
 
-  async #attemptsEnd(): Promise<void> {
-    while ([...this.lanes.values()].some(({ active }) => active > 0)) {
+  async #attemptsEnd(deadline: Alarm): Promise<void> {
+    while (!deadline.hasRung && [...this.lanes.values()].some(({ active }) => active > 0)) {
       await new Promise<void>((resolve) => this.platform.after(2, resolve))
-    }
-  }
-
-  async #quietly(what: string, task: () => void | Promise<void> | undefined): Promise<void> {
-    try {
-      await task()
-    } catch (error) {
-      this.log.warn(`${what} failed`, { error: messageOf(error) })
     }
   }
 
