@@ -15,6 +15,8 @@ class Group {
   readonly lanes = new Set<Lane>()
   readonly index = createMatchIndex<Lane>()
   isScanning = false
+  /** Its last read of the log failed. */
+  hasFailed = false
 
   constructor(position: Sequence, isFront: boolean) {
     this.position = position
@@ -75,6 +77,11 @@ export class Dispatch {
     )
   }
 
+  /** Some of the log cannot be read: who waits for it gets nothing. */
+  get isFailing(): boolean {
+    return [...this.#groups].some(({ hasFailed }) => hasFailed)
+  }
+
   /** A lane begins, or begins again, at its own position. */
   join(lane: Lane): void {
     this.#detach(lane)
@@ -133,6 +140,7 @@ export class Dispatch {
       },
       (error: unknown) => {
         group.isScanning = false
+        group.hasFailed = true
         this.restarts += 1
         this.lastError = messageOf(error)
         this.#log.error('reading the log for delivery failed; it starts again', { error: this.lastError })
@@ -144,6 +152,7 @@ export class Dispatch {
   async #run(group: Group): Promise<void> {
     while (!this.#isStopped && this.#groups.has(group) && group.position < this.#store.head()) {
       const events = await this.#store.read(group.position, slice)
+      group.hasFailed = false
       if (events.length === 0 || this.#isStopped) return
       this.#examine(group, events)
       if (group.isFront) this.#onFrontier()

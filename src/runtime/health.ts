@@ -14,6 +14,8 @@ export async function healthOf(opened: Opened, isStopping: boolean): Promise<Hea
     problems.push(`the store cannot be written: ${messageOf(error)}`)
   })
   if (settler.isFailing) problems.push(`ledgers cannot be written: ${settler.lastError ?? 'no reason given'}`)
+  if (dispatch.isFailing)
+    problems.push(`the log cannot be read for delivery: ${dispatch.lastError ?? 'no reason given'}`)
   for (const { name, stalledForMs, overdue } of lanes.values()) {
     if (stalledForMs > stalledMs) {
       problems.push(`subscription ${name} has work and made no attempt for ${Math.round(stalledForMs / 1000)} s`)
