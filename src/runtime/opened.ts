@@ -95,7 +95,7 @@ export class Opened {
       () => this.dispatch.wake(),
       () => this.#tellIdlers(),
     )
-    this.ingest = new Ingest(store, setup.limits, () => this.dispatch.wake())
+    this.ingest = new Ingest(store, setup.limits, setup.platform, () => this.dispatch.wake())
   }
 
   get isUnclean(): boolean {

@@ -35,7 +35,12 @@ function readmeEvent(): string {
 test('the quickstart does what its README says', { timeout: 60_000 }, async () => {
   const [port, receiverPort] = [await freePort(), await freePort()]
   let out = ''
-  const args = ['--conditions=millrace-source', join(root, 'bin/millrace.js'), 'run', join(folder, 'examples/quickstart/millrace.yaml')]
+  const args = [
+    '--conditions=millrace-source',
+    join(root, 'bin/millrace.js'),
+    'run',
+    join(folder, 'examples/quickstart/millrace.yaml'),
+  ]
   const env = { ...process.env, PORT: String(port), RECEIVER_PORT: String(receiverPort), NO_COLOR: '1' }
   const running = spawn(process.execPath, args, { cwd: root, env })
   child = running
