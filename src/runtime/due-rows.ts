@@ -120,17 +120,22 @@ export class DueRows {
     this.#changedMeanwhile.clear()
     await lane.around.settler().flush()
     const room = rowsInMemory - this.#inFlight.size
-    const limit = this.#inFlight.size + room + 1
+    // Some rows of the answer are in memory, or left it since: with them counted, the page reaches one that is not.
+    const limit = this.#inFlight.size + this.#changedMeanwhile.size + room + 1
     const rows = await lane.around.store.rows(lane.name, { dueBefore: Number.MAX_SAFE_INTEGER, limit })
     const due: DeliveryRow[] = []
+    let isWholeList = rows.length < limit
     for (const row of rows) {
       if (this.#inFlight.has(row.sequence) || this.#changedMeanwhile.has(row.sequence)) continue
       if (row.dueAt > now || due.length === room) {
         this.#nextDue = Math.min(this.#nextDue, row.dueAt)
+        isWholeList = true
         break
       }
       due.push(row)
     }
+    // The page ended before one that waits: there may be more, due no earlier than its last.
+    if (!isWholeList) this.#nextDue = Math.min(this.#nextDue, rows.at(-1)!.dueAt)
     await this.#bringIn(due)
   }
 

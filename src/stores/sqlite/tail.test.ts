@@ -17,7 +17,7 @@ test('one object serves every reader', () => {
   expect(tail.get(2)).toBeUndefined()
 })
 
-// S0-112, G28
+// G28
 test('it holds at most 65,536 events and 32 MiB, the newest ones', () => {
   const tail = createTail(10)
   const { fields } = packed('a')
