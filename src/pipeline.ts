@@ -78,7 +78,7 @@ function setupOf(
       sinkName: sink?.declaration.name,
       batch: sink?.declaration.batch ?? 1,
       runsUserCode: sink?.declaration.runsUserCode === true || stages.some(({ runsUserCode }) => runsUserCode),
-      createSink: () => sink?.declaration.create(sink.options, context),
+      createSink: () => sink?.declaration.create(sink.options, { ...context, concurrency: policy.concurrency }),
       createStages: () =>
         Promise.all(
           stages.map(async ({ name, concurrency, timeoutMs, create }) => ({

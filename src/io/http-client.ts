@@ -40,6 +40,8 @@ export interface HttpClientOptions {
   readonly egress?: Egress | undefined
   /** How long a connection may stay unused; longer than the pauses of a quiet pipeline, shorter than usual servers close. */
   readonly keepAliveMs?: number | undefined
+  /** Connections per origin at most; a connection is free one turn after its answer, and without a bound others are opened meanwhile. */
+  readonly connections?: number | undefined
 }
 
 const excerptBytes = 1024
@@ -48,10 +50,10 @@ const maxBodyBytes = 256 * 1024
 
 /**
  * Opens the one way out: a pool of kept-alive connections per origin, no redirects, no proxies from the environment.
- * The number of connections is bounded by whoever calls (a subscription's concurrency).
+ * Whoever calls bounds what is under way (a subscription’s concurrency), and with `connections` how many are open.
  */
 export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
-  const { egress = openEgress, keepAliveMs = 30_000 } = options
+  const { egress = openEgress, keepAliveMs = 30_000, connections } = options
   const pools = new Map<string, Pool>()
   const poolOf = (origin: string): Pool => {
     let pool = pools.get(origin)
@@ -59,6 +61,7 @@ export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
       pool = new Pool(origin, {
         keepAliveTimeout: keepAliveMs,
         pipelining: 1,
+        ...(connections !== undefined && { connections }),
         // The caller's signal is the one deadline; these timers only end what nobody waits for.
         headersTimeout: 0,
         bodyTimeout: 0,

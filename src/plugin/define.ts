@@ -13,6 +13,8 @@ export type PluginKind = (typeof pluginKinds)[number]
 export interface CreateContext {
   readonly directory: string
   readonly platform: Platform
+  /** For a sink: calls of `deliver` that the subscription makes at once, at most; so many connections are enough. */
+  readonly concurrency?: number | undefined
 }
 
 interface Declaration<Kind extends PluginKind, S extends Schema> {

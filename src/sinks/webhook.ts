@@ -18,15 +18,15 @@ export const webhook = defineSink({
   options: webhookOptions,
   example: { url: 'https://example.com/hook' },
   defaults: { concurrency: 16, timeoutMs: 15_000, retry: standardWebhooksRetry },
-  create: ({ url, headers }): Sink => createWebhook(new URL(url), headers ?? {}),
+  create: ({ url, headers }, { concurrency }): Sink => createWebhook(new URL(url), headers ?? {}, concurrency),
 })
 
-function createWebhook(url: URL, headers: Readonly<Record<string, string>>): Sink {
+function createWebhook(url: URL, headers: Readonly<Record<string, string>>, connections: number | undefined): Sink {
   const fixed = Object.entries(headers).flat()
   let client: HttpClient | undefined
   return {
     async deliver([delivery], { clock, signal }) {
-      client ??= openHttpClient()
+      client ??= openHttpClient({ connections })
       const body = eventToJson(delivery!.event)
       const began = clock.monotonic()
       const answer = await client.post({
