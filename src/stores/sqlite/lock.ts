@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../../core/errors.ts'
@@ -6,10 +6,22 @@ import { sqliteCode } from './failure.ts'
 
 /** Makes folder and file for this user only, and answers the one true path: links must not lead to two locks. */
 export function prepareFile(path: string): string {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  makeFolder(dirname(path))
   createPrivate(path)
+  if (statSync(path).isDirectory()) throw new Error('it is a folder; give the path of a file in it')
   const real = realpathSync(path)
   return join(dirname(real), basename(real))
+}
+
+// One by one: where a file system refuses a folder with ENOENT (as /proc does), Node's own recursive way never ends.
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }
 
 // An existing file is never opened and closed here: closing any descriptor of it drops the locks that SQLite holds in this process.

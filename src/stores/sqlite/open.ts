@@ -1,11 +1,10 @@
 import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AppError } from '../../core/errors.ts'
+import { AppError, messageOf } from '../../core/errors.ts'
 import type { CreateContext } from '../../plugin/define.ts'
 import type { Store } from '../../plugin/store.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { type DedupOptions, defaultDedup } from './dedup/dedup.ts'
-import { failureOf } from './failure.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { createHeads } from './heads.ts'
 import { inspectionMethods } from './inspection.ts'
@@ -70,9 +69,11 @@ function locate(options: SqliteStoreOptions, context: CreateContext): string {
   try {
     return options.readOnly ? absolute : prepareFile(absolute)
   } catch (error) {
-    throw new AppError('store-unopenable', `making ${absolute}: ${failureOf(error, 'it cannot be made').message}`, {
-      cause: error,
-    })
+    throw new AppError(
+      'store-unopenable',
+      `opening ${absolute} failed: ${messageOf(error)}. Give the path of a file in a folder that can be made and written.`,
+      { cause: error },
+    )
   }
 }
 
