@@ -30,7 +30,13 @@ export interface PipelineOptions {
  */
 export async function openPipeline(config: PipelineConfig, options: PipelineOptions = {}): Promise<Pipeline> {
   const pipeline = createPipeline(config, options)
-  await pipeline.start()
+  try {
+    await pipeline.start()
+  } catch (error) {
+    // Nobody else has the pipeline to close it, and its store is locked.
+    await pipeline.stop()
+    throw error
+  }
   return pipeline
 }
 

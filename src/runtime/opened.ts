@@ -119,7 +119,6 @@ export class Opened {
   }
 
   async start(): Promise<void> {
-    this.#isStarted = true
     this.#letGo = this.#setup.keepAlive()
     for (const lane of this.lanes.values()) await lane.setup.sink?.open?.(lane.setup.context)
     for (const lane of this.lanes.values())
@@ -132,6 +131,8 @@ export class Opened {
         this.quarantine.suspect(lane, Math.min(record.mark.upTo, this.store.head()))
       await recover(lane, record, isUnclean)
     }
+    // Until here the marks are those of the process before: a start that fails leaves them for the next one.
+    this.#isStarted = true
     for (const lane of this.lanes.values()) {
       if (lane.ledger.state === 'running') this.resume(lane)
     }
