@@ -7,7 +7,8 @@ export interface HttpRequest {
   readonly headers: string[]
   readonly body: string | Uint8Array
   /** Aborted when nobody waits for the answer any more. */
-  readonly signal: AbortSignal
+  /** Tells when nobody waits for the answer any more: at once when that is so already. */
+  onAbort(listener: () => void): void
 }
 
 /** What came back; never thrown. The body is read to its end and only its beginning is kept. */
@@ -88,8 +89,7 @@ export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
 /** The types of bodies whose beginning is shown to people (SEC-13). */
 const shownTypes = /^(text\/|application\/([\w.+-]*json|xml|problem\+json))/i
 
-function send(pool: Pool, { url, headers, body, signal }: HttpRequest): Promise<HttpAnswer> {
-  if (signal.aborted) return Promise.resolve({ kind: 'failed', failure: 'timeout' })
+function send(pool: Pool, { url, headers, body, onAbort }: HttpRequest): Promise<HttpAnswer> {
   return new Promise((resolve) => {
     let status = 0
     let retryAfter: string | undefined
@@ -98,25 +98,24 @@ function send(pool: Pool, { url, headers, body, signal }: HttpRequest): Promise<
     let keptBytes = 0
     let bodyBytes = 0
     let controller: { abort(reason: Error): void } | undefined
-    const onAbort = (): void => {
+    let isAborted = false
+    const done = resolve
+    onAbort(() => {
+      isAborted = true
       done({ kind: 'failed', failure: 'timeout' })
       controller?.abort(abortError)
-    }
-    const done = (answer: HttpAnswer): void => {
-      signal.removeEventListener('abort', onAbort)
-      resolve(answer)
-    }
+    })
+    if (isAborted) return
     const respond = (): void => {
       const excerpt = kept === undefined ? '' : excerptOf(kept)
       done({ kind: 'response', status, retryAfter, excerpt })
     }
-    signal.addEventListener('abort', onAbort)
     pool.dispatch(
       { path: url.pathname + url.search, method: 'POST', headers, body },
       {
         onRequestStart(given) {
           controller = given
-          if (signal.aborted) given.abort(abortError)
+          if (isAborted) given.abort(abortError)
         },
         onResponseStart(_, code, answerHeaders) {
           status = code

@@ -16,6 +16,8 @@ export interface Delivery {
 export interface SinkContext extends PluginContext {
   /** Aborted at the timeout: the attempt is then a `retry`. One that ignores it holds its key until it ends. */
   readonly signal: AbortSignal
+  /** The same moment for sinks that are called very often: one listener, and no signal has to be made. */
+  onAbort?(listener: () => void): void
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Event } from '../core/event.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { Sink } from '../plugin/sink.ts'
+import type { Sink, SinkContext } from '../plugin/sink.ts'
 import type { PluginContext } from '../plugin/source.ts'
 import type { Call } from './calls.ts'
 import { DeliveryView, type Flight } from './flight.ts'
@@ -117,7 +117,7 @@ export class Attempts {
 }
 
 /** The lane's context with this call's signal. */
-class SinkCall implements PluginContext {
+class SinkCall implements SinkContext {
   readonly name: string
   readonly log: PluginContext['log']
   readonly clock: PluginContext['clock']
@@ -132,5 +132,9 @@ class SinkCall implements PluginContext {
 
   get signal(): AbortSignal {
     return this.#call.signal
+  }
+
+  onAbort(listener: () => void): void {
+    this.#call.onAbort(listener)
   }
 }

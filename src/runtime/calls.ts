@@ -7,6 +7,7 @@ export class Call {
   isOver = false
   #controller: AbortController | undefined
   #reason: Error | undefined
+  #listener: (() => void) | undefined
 
   constructor(deadline: number) {
     this.deadline = deadline
@@ -20,9 +21,16 @@ export class Call {
     return this.#controller.signal
   }
 
+  /** Calls the listener once the call is aborted; one at a time. */
+  onAbort(listener: () => void): void {
+    if (this.#reason === undefined) this.#listener = listener
+    else listener()
+  }
+
   abort(reason: Error): void {
     this.#reason = reason
     this.#controller?.abort(reason)
+    this.#listener?.()
   }
 }
 

@@ -15,8 +15,8 @@ export interface OwnedLedger {
 }
 
 /** Ledger commits with nothing waiting on them are at least this far apart; more when many ledgers are touched. */
-const quietMs = 5
-const busyMs = 40
+const quietMs = 20
+const busyMs = 80
 const manyLedgers = 100
 /** A frontier that moved over events nobody wanted is written this often. */
 const idleFrontierMs = 1000
@@ -70,7 +70,7 @@ export class Settler {
   /** The ledger changed: written soon. */
   touch(owned: OwnedLedger): void {
     this.#dirty.add(owned)
-    if (this.#running === undefined) this.#arm(this.#dirty.size > manyLedgers ? busyMs : quietMs)
+    if (this.#running === undefined) this.#arm(quietMs)
   }
 
   /** The frontier moved over events that touched nobody. */
@@ -100,11 +100,16 @@ export class Settler {
     if (at >= this.#timerAt) return
     this.#timer?.cancel()
     this.#timerAt = at
-    this.#timer = this.#platform.after(delayMs, () => {
-      this.#timer = undefined
-      this.#timerAt = Number.POSITIVE_INFINITY
-      if (this.#running === undefined && this.#hasWork()) void this.#write()
-    })
+    this.#timer = this.#platform.after(delayMs, () => this.#onTime(delayMs))
+  }
+
+  /** The time is up; with many ledgers touched meanwhile, more of each gather before they are written. */
+  #onTime(waitedMs: number): void {
+    this.#timer = undefined
+    this.#timerAt = Number.POSITIVE_INFINITY
+    if (this.#running !== undefined) return
+    if (this.#dirty.size > manyLedgers && waitedMs < busyMs) this.#arm(busyMs)
+    else if (this.#hasWork()) void this.#write()
   }
 
   #write(): Promise<void> {
@@ -115,7 +120,7 @@ export class Settler {
     const run = this.#submit(commit).then(() => {
       this.#running = undefined
       if (this.#dirty.size > 0 || this.#derived.length > 0) {
-        this.#arm(this.#dirty.size > manyLedgers ? busyMs : quietMs)
+        this.#arm(quietMs)
       } else if (this.#hasWork()) {
         this.touchFrontier()
       }

@@ -3,7 +3,7 @@ import { standardWebhooksRetry } from '../core/retry.ts'
 import { webhookOutcome } from '../core/webhook-outcome.ts'
 import { type HttpClient, openHttpClient } from '../io/http-client.ts'
 import { defineSink } from '../plugin/define.ts'
-import type { Sink } from '../plugin/sink.ts'
+import type { Sink, SinkContext } from '../plugin/sink.ts'
 import { attemptHeaders } from './webhook/headers.ts'
 import { webhookOptions } from './webhook/options.ts'
 
@@ -25,7 +25,8 @@ function createWebhook(url: URL, headers: Readonly<Record<string, string>>, conn
   const fixed = Object.entries(headers).flat()
   let client: HttpClient | undefined
   return {
-    async deliver([delivery], { clock, signal }) {
+    async deliver([delivery], context) {
+      const { clock } = context
       client ??= openHttpClient({ connections })
       const body = eventToJson(delivery!.event)
       const began = clock.monotonic()
@@ -33,7 +34,7 @@ function createWebhook(url: URL, headers: Readonly<Record<string, string>>, conn
         url,
         headers: attemptHeaders(fixed, { id: delivery!.messageId, timestampMs: clock.now(), body }),
         body,
-        signal,
+        onAbort: (listener) => onAbort(context, listener),
       })
       const durationMs = Math.round(clock.monotonic() - began)
       return [webhookOutcome(answer.kind === 'blocked' ? answer : { ...answer, durationMs }, clock.now())]
@@ -43,4 +44,10 @@ function createWebhook(url: URL, headers: Readonly<Record<string, string>>, conn
       client = undefined
     },
   }
+}
+
+function onAbort(context: SinkContext, listener: () => void): void {
+  if (context.onAbort !== undefined) context.onAbort(listener)
+  else if (context.signal.aborted) listener()
+  else context.signal.addEventListener('abort', listener, { once: true })
 }
