@@ -72,7 +72,7 @@ export function canonicalJson(text: string, ignored?: ReadonlySet<string>): stri
       const done = open.pop()
       if (done === undefined || !emit(containerText(done))) return text
     } else {
-      const value = string === undefined ? numberText(scalar ?? '') : stringText(string)
+      const value = string === undefined ? numberText(scalar!) : stringText(string)
       if (value === undefined || !emit(value)) return text
     }
     token.lastIndex = end

@@ -51,6 +51,27 @@ describe('history rows', () => {
     ])
   })
 
+  test('attempts stand in the row of their delivery, in the order of the log', () => {
+    const attempt = (reason: string) => [{ at: 1, durationMs: 2, step: 'sink', outcome: 'retry' as const, reason }]
+    const rows = historyRows(
+      1,
+      [],
+      [
+        { sequence: 50_000, state: 'dead', attemptCount: 1, attempts: attempt('third') },
+        { sequence: 8, state: 'dead', attemptCount: 1, attempts: attempt('second') },
+        { sequence: 7, state: 'dead', attemptCount: 1, attempts: attempt('first') },
+        { sequence: 9, state: 'dead', attemptCount: 1 },
+      ],
+    )
+    expect(rows.map(({ attempts }) => attempts)).toEqual([
+      [
+        { sequence: 7, attempts: attempt('first') },
+        { sequence: 8, attempts: attempt('second') },
+      ],
+      [{ sequence: 50_000, attempts: attempt('third') }],
+    ])
+  })
+
   test('every settled sequence is in exactly one run, in order', () => {
     fc.assert(
       fc.property(
