@@ -113,6 +113,20 @@ describe('ledger', () => {
     expect(ledger.heldCount).toBe(0)
   })
 
+  test('what was taken to be written stays as it was while more is held behind the same key', () => {
+    // G14: a store writes later; a sequence must not be both pending and held in one commit.
+    const ledger = new Ledger(empty)
+    const held = [1]
+    ledger.match(1)
+    ledger.hold('k', held, [1])
+    ledger.match(2)
+    const taken = ledger.take(1)!
+    held.push(2)
+    ledger.hold('k', held, [2])
+    expect(taken).toMatchObject({ ledger: { pending: [2] }, hold: [{ key: 'k', sequences: [1] }] })
+    expect(ledger.take(2)).toMatchObject({ ledger: { pending: [] }, hold: [{ key: 'k', sequences: [1, 2] }] })
+  })
+
   test('what forced retention removed unexamined is lost and keeps the books balanced', () => {
     const ledger = new Ledger(empty)
     ledger.loseUnexamined(10)

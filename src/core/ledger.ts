@@ -222,7 +222,8 @@ export class Ledger {
       remove: [...this.#remove],
       bury: [...this.#bury.values()],
       unbury: [...this.#unbury],
-      hold: Array.from(this.#hold, ([key, sequences]) => ({ key, sequences })),
+      // Copied: the lists of keys grow in place, and a store writes what it was given later.
+      hold: Array.from(this.#hold, ([key, sequences]) => ({ key, sequences: [...sequences] })),
       history: historyRows(nowMs, this.#deliveredOnce, this.#settled),
     }
     this.#dirty = false
