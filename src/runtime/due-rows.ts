@@ -107,6 +107,7 @@ export class DueRows {
       lane.pump()
     }
     run().catch((error: unknown) => {
+      if (lane.isStopping) return
       lane.around.log.error(`reading a held event of ${lane.name} failed; it is tried again`, {
         error: messageOf(error),
       })
@@ -182,6 +183,8 @@ export class DueRows {
 
   #retryLater(error: unknown): void {
     const lane = this.#lane
+    // The store was closed under a read: the next start finds the row.
+    if (lane.isStopping) return
     lane.around.log.error(`reading the due deliveries of ${lane.name} failed; it is tried again`, {
       error: messageOf(error),
     })
