@@ -230,28 +230,8 @@ function checkText(text: string, field: 'data' | 'meta', maxBytes: number, limit
   }
   const depth = limits.depth ?? 64
   const keys = limits.keys ?? 10_000
-  // A text this short, or with so few openings, cannot break a bound, and most are.
-  if (text.length <= keys && !mayHoldHalfPair(text) && !mayBeDeeper(text, depth)) return
   const scan = scanJson(text, { depth, keys })
   if (!scan.ok) invalid(issues, field, `is refused: ${scan.problem}`)
-}
-
-/** True when there are more openings than the depth allows; found by the engine's own search, which is faster than a scan. */
-function mayBeDeeper(text: string, depth: number): boolean {
-  if (text.length <= depth) return false
-  let openings = 0
-  for (const opening of ['{', '[']) {
-    for (let at = text.indexOf(opening); at !== -1; at = text.indexOf(opening, at + 1)) {
-      openings++
-      if (openings > depth) return true
-    }
-  }
-  return false
-}
-
-/** `JSON.stringify` writes half of a surrogate pair as an escape; a producer's text may write it either way. */
-function mayHoldHalfPair(text: string): boolean {
-  return text.includes('\\u') || !text.isWellFormed()
 }
 
 function tooLarge(field: string, maxBytes: number, issues: Issue[]): void {

@@ -37,18 +37,20 @@ export function createAppender(database: DatabaseSync, dedup: Dedup, startHead: 
     | undefined
   let markedAt = lastMark?.at ?? Number.NEGATIVE_INFINITY
   let head = startHead
-  let buffer: (Field | number)[] = []
+  // Filled from the front and used again: an array that grows anew for every statement cost a tenth of the rate.
+  const buffer = new Array<Field | number>(statementRows[0] * columnsPerEvent).fill(null)
+  let filled = 0
   const found: Appender['found'] = { status: duplicate, sequence: 0 }
 
   const flush = (): void => {
-    const rows = buffer.length / columnsPerEvent
+    const rows = filled / columnsPerEvent
     let row = 0
     for (const [index, size] of statementRows.entries()) {
       for (; row + size <= rows; row += size) {
         inserts[index]?.run(...buffer.slice(row * columnsPerEvent, (row + size) * columnsPerEvent))
       }
     }
-    buffer = []
+    filled = 0
   }
 
   // Time can only be looked up on kept rows; a mark a second lets it be looked up for ever, also after a jump of the clock.
@@ -60,7 +62,7 @@ export function createAppender(database: DatabaseSync, dedup: Dedup, startHead: 
 
   /** True when another pair has the same hash; then the key is new after all. */
   const isOther = (fields: readonly Field[], at: number, sequence: Sequence): boolean => {
-    if (buffer.length > 0 && sequence > head - buffer.length / columnsPerEvent) flush()
+    if (filled > 0 && sequence > head - filled / columnsPerEvent) flush()
     const row = readRow.get(sequence) as unknown as unknown[] | undefined
     found.sequence = sequence
     found.status = duplicate
@@ -84,12 +86,13 @@ export function createAppender(database: DatabaseSync, dedup: Dedup, startHead: 
       dedup.add(hash, sequence)
       markTime(sequence, appendedAt)
       head = sequence
-      buffer.push(sequence, appendedAt)
-      for (let index = at; index < at + fieldsPerEvent; index++) buffer.push(fields[index] as Field)
-      buffer.push(checksum(sequence, appendedAt, fields, at))
-      if (buffer.length === 64 * columnsPerEvent) {
+      buffer[filled++] = sequence
+      buffer[filled++] = appendedAt
+      for (let index = at; index < at + fieldsPerEvent; index++) buffer[filled++] = fields[index] as Field
+      buffer[filled++] = checksum(sequence, appendedAt, fields, at)
+      if (filled === buffer.length) {
         inserts[0]?.run(...buffer)
-        buffer = []
+        filled = 0
       }
       return sequence
     },
