@@ -1,7 +1,17 @@
 import { defineConfig } from 'vitest/config'
 
+const here = import.meta.dirname
+
 export default defineConfig({
-  resolve: { conditions: ['millrace-source'] },
+  resolve: {
+    conditions: ['millrace-source'],
+    // Node finds the package by its own name from every file of it; this says the same to Vite.
+    alias: [
+      { find: /^millrace\/(stores|sources|sinks|stages)\/([\w-]+)$/, replacement: `${here}/src/$1/$2.ts` },
+      { find: /^millrace\/(plugin|testing|server)$/, replacement: `${here}/src/$1/index.ts` },
+      { find: /^millrace$/, replacement: `${here}/src/index.ts` },
+    ],
+  },
   ssr: { resolve: { conditions: ['millrace-source'], externalConditions: ['millrace-source'] } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
