@@ -1,4 +1,5 @@
 import type { Event } from '../core/event.ts'
+import { messageId } from '../core/message-id.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Sink, SinkContext } from '../plugin/sink.ts'
 import type { PluginContext } from '../plugin/source.ts'
@@ -14,8 +15,7 @@ export class Attempts {
 
   constructor(lane: Lane) {
     this.#lane = lane
-    this.#identify = ({ source, id }) =>
-      `msg_${lane.around.platform.digest(JSON.stringify([lane.name, source, id])).slice(0, 32)}`
+    this.#identify = ({ source, id }) => messageId(lane.around.platform.digest, lane.name, source, id)
   }
 
   startNext(): void {
