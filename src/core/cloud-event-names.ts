@@ -12,8 +12,8 @@ export const coreAttributes: ReadonlySet<string> = new Set([
   'data_base64',
 ])
 
-/** Extensions that delivery adds; they say where an event was stored, so they are dropped when it comes in again. */
-export const deliveryExtensions: ReadonlySet<string> = new Set(['sequence', 'recordedtime'])
+/** Extensions that delivery adds; they say where an event was stored and why it was sent, so they are dropped when it comes in again. */
+export const deliveryExtensions: ReadonlySet<string> = new Set(['sequence', 'recordedtime', 'replayid'])
 
 /** True for a meta entry that can travel as an attribute of its own; the others go into the extension `meta`. */
 export function isAttribute(name: string, value: unknown): boolean {

@@ -135,8 +135,9 @@ function checkVersion(version: unknown, issues: Issue[]): void {
 
 /** The known attributes in their places, every other one as an entry of meta. */
 function givenOf(value: Members, issues: Issue[]): GivenEvent {
-  const { source, id, type, subject, time, datacontenttype, dataschema } = value
-  return { source, id, type, subject, time, datacontenttype, dataschema, meta: readExtensions(value, issues) }
+  const { source, id, type, subject, time, notBefore, datacontenttype, dataschema } = value
+  const meta = readExtensions(value, issues)
+  return { source, id, type, subject, time, notBefore, datacontenttype, dataschema, meta }
 }
 
 function readExtensions(value: Members, issues: Issue[]): Members {
@@ -144,6 +145,8 @@ function readExtensions(value: Members, issues: Issue[]): Members {
   for (const [name, extension] of Object.entries(value)) {
     // In CloudEvents JSON an attribute that is null is absent.
     if (coreAttributes.has(name) || deliveryExtensions.has(name) || extension === null) continue
+    // An extension has no capitals: who writes it as in plain JSON means that.
+    if (name === 'notBefore') continue
     if (name !== 'meta') entries.push([name, extension])
     // Before the others: an attribute of its own wins over an entry of the same name.
     else entries.unshift(...metaEntries(extension, issues))

@@ -15,7 +15,8 @@ export const payloadModes = ['full', 'summary'] as const
 export type PayloadMode = (typeof payloadModes)[number]
 
 /**
- * The event as every wire carries it: CloudEvents JSON with the extensions `sequence` (a string) and `recordedtime`.
+ * The event as every wire carries it: CloudEvents JSON with the extensions `sequence` (a string) and `recordedtime`,
+ * and in a replay `replayid`.
  * Data that is JSON is copied as the producer wrote it; bytes become `data_base64`.
  */
 export function eventToJson(event: Event, mode: PayloadMode = 'full'): string {
@@ -24,7 +25,12 @@ export function eventToJson(event: Event, mode: PayloadMode = 'full'): string {
   // A type and a time hold nothing that JSON escapes: they were checked when the event came in.
   text += `,"type":"${record.type}"`
   if (record.subject !== undefined) text += `,"subject":${JSON.stringify(record.subject)}`
-  text += `,"time":"${event.time}","sequence":"${record.sequence}","recordedtime":"${event.recordedtime}"`
+  text += `,"time":"${event.time}"`
+  // One that was only emitted has no place in the log.
+  if (record.sequence > 0) text += `,"sequence":"${record.sequence}"`
+  text += `,"recordedtime":"${event.recordedtime}"`
+  const { replayid } = event
+  if (replayid !== undefined) text += `,"replayid":${JSON.stringify(replayid)}`
   if (record.datacontenttype !== undefined) text += `,"datacontenttype":${JSON.stringify(record.datacontenttype)}`
   if (record.dataschema !== undefined) text += `,"dataschema":${JSON.stringify(record.dataschema)}`
   if (record.meta !== undefined) text += metaMembers(event)

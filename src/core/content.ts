@@ -1,9 +1,12 @@
 import type { EventRecord } from './event.ts'
+import { hopAttribute } from './hops.ts'
+import { versionAttribute } from './schema-version.ts'
 
 /**
  * Whether a second event with the same source and id is the same fact (`duplicate`) or another one (`conflict`).
  * Compared: type, subject, content type, schema, data as canonical JSON, and of meta and time only what the producer gave.
- * Trace context differs from one attempt to the next and never counts.
+ * Trace context and the number of hops differ from one attempt to the next, the version of the schema is written on events
+ * that come without one: these never count.
  */
 export function isSameContent(a: EventRecord, b: EventRecord): boolean {
   return (
@@ -26,10 +29,11 @@ function isSameData(a: EventRecord['data'], b: EventRecord['data']): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index])
 }
 
-const traceKeys = new Set(['"traceparent"', '"tracestate"'])
+/** What the way of an event adds. */
+const wayKeys = new Set(['"traceparent"', '"tracestate"', `"${hopAttribute}"`, `"${versionAttribute}"`])
 
 function isSameMeta(a: string | undefined, b: string | undefined): boolean {
-  return a === b || canonicalJson(a ?? '{}', traceKeys) === canonicalJson(b ?? '{}', traceKeys)
+  return a === b || canonicalJson(a ?? '{}', wayKeys) === canonicalJson(b ?? '{}', wayKeys)
 }
 
 interface Container {

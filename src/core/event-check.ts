@@ -3,6 +3,7 @@ import { isJsonType, isPlainObject, textProblem, timeProblem, typeProblem } from
 import { type Issue, nearest } from './issues.ts'
 import { scanJson, utf8Bytes } from './json-scan.ts'
 import { isReservedType } from './match.ts'
+import { notBeforeName, notBeforeProblem } from './not-before.ts'
 
 /** What one event may not exceed. */
 export interface EventLimits {
@@ -16,6 +17,8 @@ export interface EventLimits {
   readonly keys?: number | undefined
   /** True for the engine itself: types beginning with `millrace.` may pass. */
   readonly allowReserved?: boolean | undefined
+  /** What time it is, to refuse a `notBefore` too far ahead; nothing is too far when absent. */
+  readonly nowMs?: number | undefined
 }
 
 /** What a check answers: the record to store, or everything that is wrong, with the key as far as it can be read. */
@@ -35,6 +38,7 @@ export interface GivenEvent {
   readonly type?: unknown
   readonly subject?: unknown
   readonly time?: unknown
+  readonly notBefore?: unknown
   readonly data?: unknown
   readonly meta?: unknown
   readonly datacontenttype?: unknown
@@ -52,6 +56,7 @@ const maxText = {
   datacontenttype: 255,
   dataschema: 2_048,
   time: 64,
+  notBefore: 64,
 } as const
 type TextField = keyof typeof maxText
 
@@ -61,10 +66,22 @@ const otherNames = {
   entity_id: 'subject',
   occurred_at: 'time',
   source_id: 'source',
+  notbefore: 'notBefore',
 } as const
 type OtherName = keyof typeof otherNames
 
-const fieldNames = ['source', 'id', 'type', 'subject', 'time', 'data', 'meta', 'datacontenttype', 'dataschema'] as const
+const fieldNames = [
+  'source',
+  'id',
+  'type',
+  'subject',
+  'time',
+  'notBefore',
+  'data',
+  'meta',
+  'datacontenttype',
+  'dataschema',
+] as const
 const known = new Set<string>(fieldNames)
 
 /**
@@ -103,10 +120,10 @@ export function checkGiven(
   const id = readText(given.id, 'id', true, issues)
   const type = readText(given.type, 'type', true, issues)
   const subject = readText(given.subject, 'subject', false, issues)
-  const time = readTime(given.time, issues)
+  const time = readTime(given.time, 'time', issues)
   const datacontenttype = readText(given.datacontenttype, 'datacontenttype', false, issues)
   const dataschema = readText(given.dataschema, 'dataschema', false, issues)
-  const meta = readMeta(given.meta, issues)
+  const meta = readMeta(withNotBefore(given, limits, issues), issues)
   if (type !== undefined) checkType(type, limits, issues)
   if (datacontenttype !== undefined && !datacontenttype.includes('/')) {
     invalid(issues, 'datacontenttype', 'is not a media type such as application/json')
@@ -160,14 +177,32 @@ function readText(value: unknown, field: TextField, isRequired: boolean, issues:
   return problem === undefined ? value : invalid(issues, field, problem)
 }
 
-function readTime(value: unknown, issues: Issue[]): string | undefined {
-  if (value instanceof globalThis.Date) {
-    return Number.isNaN(value.getTime()) ? invalid(issues, 'time', 'is an invalid Date') : value.toISOString()
+function readTime(
+  value: unknown,
+  field: 'time' | 'notBefore',
+  issues: Issue[],
+  problemOf: (text: string) => string | undefined = timeProblem,
+): string | undefined {
+  if (value instanceof globalThis.Date && Number.isNaN(value.getTime())) {
+    return invalid(issues, field, 'is an invalid Date')
   }
-  const text = readText(value, 'time', false, issues)
+  const text = readText(value instanceof globalThis.Date ? value.toISOString() : value, field, false, issues)
   if (text === undefined) return undefined
-  const problem = timeProblem(text)
-  return problem === undefined ? text : invalid(issues, 'time', problem)
+  const problem = problemOf(text)
+  return problem === undefined ? text : invalid(issues, field, problem)
+}
+
+/** Meta with the `notBefore` of the event, which may have come as an entry of it too: that is how it travels. */
+function withNotBefore({ notBefore, meta }: GivenEvent, { nowMs }: EventLimits, issues: Issue[]): unknown {
+  const entries = isPlainObject(meta) ? meta : {}
+  const entry = entries[notBeforeName] ?? undefined
+  const given = notBefore ?? entry
+  if (given === undefined || (meta && entries !== meta)) return meta
+  const problemOf = (written: string): string | undefined => notBeforeProblem(written, nowMs)
+  const text = readTime(given, 'notBefore', issues, problemOf)
+  const same = entry === undefined || given === entry ? text : readTime(entry, 'notBefore', issues, problemOf)
+  if (text !== same) invalid(issues, 'notBefore', 'and the meta entry notbefore are one thing, but differ: give one')
+  return { ...entries, [notBeforeName]: text }
 }
 
 function checkType(type: string, limits: EventLimits, issues: Issue[]): void {

@@ -18,6 +18,12 @@ export interface EventInput<Data = unknown> {
   /** When it happened in the source's world (RFC 3339 text or a Date). Defaults to the time of append. */
   // biome-ignore lint/style/noRestrictedGlobals: the type of what a producer may give; no clock is read here
   readonly time?: string | Date | undefined
+  /**
+   * Deliver it no earlier (RFC 3339 text or a Date, at most a year ahead). It is stored at once, and travels as the meta
+   * entry `notbefore`.
+   */
+  // biome-ignore lint/style/noRestrictedGlobals: the type of what a producer may give; no clock is read here
+  readonly notBefore?: string | Date | undefined
   /** A JSON value, or bytes when `datacontenttype` is not JSON. */
   readonly data?: Data | undefined
   /** Extensions: free context that is not part of the fact. */
@@ -46,6 +52,8 @@ export interface EventRecord {
 export interface StoredRecord extends EventRecord {
   readonly sequence: Sequence
   readonly appendedAt: number
+  /** The replay that delivers it. Only on the way out; never stored. */
+  readonly replayid?: string | undefined
 }
 
 const noMeta: Readonly<Record<string, Json>> = Object.freeze({})
@@ -99,6 +107,11 @@ export class Event<Data = Json> {
       this.#meta = meta === undefined ? noMeta : (deepFreeze(JSON.parse(meta)) as Record<string, Json>)
     }
     return this.#meta
+  }
+
+  /** The replay that delivers it; undefined for live traffic. */
+  get replayid(): string | undefined {
+    return this.record.replayid
   }
 
   get datacontenttype(): string | undefined {

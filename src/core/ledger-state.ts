@@ -1,3 +1,4 @@
+import type { Group } from './coalesce.ts'
 import type { EventRecord, Sequence, StoredRecord } from './event.ts'
 import type { Attempt, SettledState } from './outcome.ts'
 
@@ -30,6 +31,19 @@ export const noCounters: Counters = Object.freeze({
   redriven: 0,
 })
 
+/** `examined − start = filtered + matched`, and matched is the sum of the rest. */
+export interface Books {
+  readonly examined: number
+  readonly filtered: number
+  readonly delivered: number
+  readonly discarded: number
+  readonly superseded: number
+  readonly expired: number
+  readonly dead: number
+  readonly lost: number
+  readonly open: number
+}
+
 /** `saturated` and `retired` are derived and never stored. */
 export const storedLedgerStates = ['running', 'paused', 'halted', 'disabled'] as const
 export type StoredLedgerState = (typeof storedLedgerStates)[number]
@@ -48,6 +62,8 @@ export interface LedgerState {
   readonly state: StoredLedgerState
   /** Why it is not running. */
   readonly reason?: string | undefined
+  /** Since when no attempt has succeeded, while that is so; wall milliseconds. */
+  readonly failingSince?: number | undefined
 }
 
 /** What a store answers when a ledger is opened or listed. */
@@ -78,7 +94,7 @@ export interface SuspectMark {
 /**
  * A delivery that must be remembered on its own.
  * - `waiting`: due again at `dueAt` (a retry, or ready to go on when `dueAt` has passed).
- * - `leased`: handed to a pull client until `dueAt`.
+ * - `leased`: it waits for a pull client, or is with one; its batch says which.
  */
 export const rowStates = ['waiting', 'leased'] as const
 export type RowState = (typeof rowStates)[number]
@@ -105,12 +121,19 @@ export interface DeliveryRow {
   /** Set when it was put back from the dead letters. */
   readonly redriven?: number | undefined
   readonly batch?: string | undefined
+  /** Why the store cannot say what it remembered of this delivery: then only sequence and due time are true. Never written. */
+  readonly unreadable?: string | undefined
+  /** The events of its key that it stands for, where the subscription coalesces. */
+  readonly group?: Group | undefined
 }
+
+/** The due time of a row that waits for a pull client and not for a moment: the last one that a date can hold. */
+export const dueToClient = 8_640_000_000_000_000
 
 export interface DeadRow {
   readonly sequence: Sequence
-  /** Its own copy, so that dead letters do not pin the log. */
-  readonly event: StoredRecord
+  /** Its own copy, so that dead letters do not pin the log; absent when the event could not be read. */
+  readonly event?: StoredRecord | undefined
   readonly reason: string
   readonly error?: string | undefined
   readonly diedAt: number
@@ -123,11 +146,70 @@ export interface DeadRow {
   readonly redriven?: number | undefined
 }
 
+/** A value that a stage keeps under a key of its own, committed with the deliveries that changed it. */
+export interface KeptRow {
+  readonly stage: string
+  readonly key: string
+  /** JSON text; null removes it. */
+  readonly value: string | null
+  /** When the stage wants to be called for it, milliseconds since 1970. */
+  readonly dueAt?: number | undefined
+}
+
 /** The waiting events of one key, ascending; an empty list removes the row. */
 export interface HeldRow {
   readonly key: string
   readonly sequences: readonly Sequence[]
 }
+
+/**
+ * How a batch stands.
+ * - `leased`: with a client until `deadline`.
+ * - `lapsed`: the deadline has passed and nothing of it was offered again; it may still be confirmed.
+ * - `loose`: offered without a lease; confirmed as long as no other client holds its events.
+ * - `stale`: part of it was offered again. It can do nothing and only remembers how often the rest was offered.
+ * - `returned`: given back, to be offered again from `deadline` on. Nobody has a receipt for it.
+ */
+export const batchStates = ['leased', 'lapsed', 'loose', 'stale', 'returned'] as const
+export type BatchState = (typeof batchStates)[number]
+
+/** Deliveries that were offered to a pull client together, as one row. They stay pending (or in rows) beside it. */
+export interface OfferedRow {
+  readonly kind: 'offered'
+  /** `<epoch>-<number>`: never used twice for a subscription. */
+  readonly batch: string
+  readonly state: BatchState
+  /** Digest of what the receipt adds to the batch's name; empty when there is no receipt. */
+  readonly proof: string
+  /** Absolute store time, milliseconds since 1970. */
+  readonly deadline: number
+  /** Those not settled and not offered elsewhere, ascending. */
+  readonly sequences: readonly Sequence[]
+  /** How often each was offered, this batch included; parallel to `sequences`. */
+  readonly counts: readonly number[]
+  /** True when part of it was confirmed. */
+  readonly isConfirmed: boolean
+}
+
+/** How a batch ended: `again` is what was left of it being offered to others. */
+export const batchEnds = ['confirmed', 'released', 'again'] as const
+export type BatchEnd = (typeof batchEnds)[number]
+
+/** Batches that have ended and are remembered for a while: runs of their numbers. */
+export interface EndedRow {
+  readonly kind: 'ended'
+  /** The row's own name. */
+  readonly batch: string
+  readonly epoch: number
+  /** When the first and the last of them ended. */
+  readonly since: number
+  readonly until: number
+  /** First number and how many that ended alike, ascending. */
+  readonly runs: readonly (readonly [from: number, count: number, end: BatchEnd])[]
+}
+
+/** What a ledger remembers of the batches of its pull clients. */
+export type BatchRow = OfferedRow | EndedRow
 
 /** Sequences `from`, `from + 1`, … (`count` of them) that settled alike. */
 export interface HistoryRun {

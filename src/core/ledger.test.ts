@@ -203,4 +203,31 @@ describe('ledger', () => {
       }),
     )
   })
+
+  test('what is remembered of a batch is written as it is last, and once', () => {
+    // G23
+    const ledger = new Ledger(empty)
+    const batch = { kind: 'ended', batch: 'e', epoch: 1, since: 1, until: 2, runs: [] } as const
+    ledger.setBatch('1-1', undefined)
+    ledger.setBatch('e', { ...batch, until: 1 })
+    ledger.setBatch('e', batch)
+    expect(ledger.take(5)).toMatchObject({ batches: [batch], endBatches: ['1-1'] })
+    ledger.setBatch('1-1', batch)
+    ledger.setBatch('1-1', undefined)
+    expect(ledger.take(6)).toMatchObject({ batches: [], endBatches: ['1-1'] })
+    expect(ledger.take(7)).toBeUndefined()
+  })
+})
+
+// G9
+test('what a stage keeps is taken with the rest of the change, the last value of each key', () => {
+  const ledger = new Ledger({ ...empty, openRows: 0, deadRows: 0 })
+  ledger.keep({ stage: 'count', key: 'a', value: '1' })
+  ledger.keep({ stage: 'sum', key: 'a', value: '5', dueAt: 9 })
+  ledger.keep({ stage: 'count', key: 'a', value: '2' })
+  expect(ledger.take(0)?.kept).toEqual([
+    { stage: 'count', key: 'a', value: '2' },
+    { stage: 'sum', key: 'a', value: '5', dueAt: 9 },
+  ])
+  expect(ledger.take(0)).toBeUndefined()
 })

@@ -1,11 +1,14 @@
 import type { Sequence } from './event.ts'
 import { historyRows, type Settlement } from './history-rows.ts'
 import {
+  type BatchRow,
+  type Books,
   type Counters,
   type DeadRow,
   type DeliveryRow,
   type HeldRow,
   type HistoryRow,
+  type KeptRow,
   type LedgerRecord,
   type LedgerState,
   noCounters,
@@ -21,20 +24,10 @@ export interface LedgerDelta {
   readonly bury: readonly DeadRow[]
   readonly unbury: readonly Sequence[]
   readonly hold: readonly HeldRow[]
+  readonly batches: readonly BatchRow[]
+  readonly kept: readonly KeptRow[]
+  readonly endBatches: readonly string[]
   readonly history: readonly HistoryRow[]
-}
-
-/** `examined − start = filtered + matched`, and matched is the sum of the rest. */
-export interface Books {
-  readonly examined: number
-  readonly filtered: number
-  readonly delivered: number
-  readonly discarded: number
-  readonly superseded: number
-  readonly expired: number
-  readonly dead: number
-  readonly lost: number
-  readonly open: number
 }
 
 /**
@@ -55,6 +48,7 @@ export class Ledger {
   follows: boolean
   state: StoredLedgerState
   reason: string | undefined
+  failingSince: number | undefined
   openRows: number
   deadRows: number
   heldCount = 0
@@ -68,6 +62,8 @@ export class Ledger {
   #bury = new Map<Sequence, DeadRow>()
   #unbury = new Set<Sequence>()
   #hold = new Map<string, readonly Sequence[]>()
+  #batches = new Map<string, BatchRow | undefined>()
+  #kept = new Map<string, KeptRow>()
 
   constructor(record: LedgerState & Pick<LedgerRecord, 'openRows' | 'deadRows'>) {
     this.start = record.start
@@ -75,6 +71,7 @@ export class Ledger {
     this.follows = record.follows
     this.state = record.state
     this.reason = record.reason
+    this.failingSince = record.failingSince
     this.openRows = record.openRows
     this.deadRows = record.deadRows
     for (const sequence of record.pending) this.pending.add(sequence)
@@ -178,6 +175,18 @@ export class Ledger {
     this.#dirty = true
   }
 
+  /** What is remembered of a batch from now on; undefined is nothing. Its deliveries stay where they are. */
+  setBatch(batch: string, row: BatchRow | undefined): void {
+    this.#batches.set(batch, row)
+    this.#dirty = true
+  }
+
+  /** A stage's value for a key from now on. */
+  keep(row: KeptRow): void {
+    this.#kept.set(`${row.stage} ${row.key}`, row)
+    this.#dirty = true
+  }
+
   /** Events that forced retention removed before they were examined. */
   loseUnexamined(count: number): void {
     this.#counters.matched += count
@@ -224,12 +233,16 @@ export class Ledger {
       unbury: [...this.#unbury],
       // Copied: the lists of keys grow in place, and a store writes what it was given later.
       hold: Array.from(this.#hold, ([key, sequences]) => ({ key, sequences: [...sequences] })),
+      batches: [...this.#batches.values()].filter((row) => row !== undefined),
+      endBatches: [...this.#batches.keys()].filter((batch) => this.#batches.get(batch) === undefined),
+      kept: [...this.#kept.values()],
       history: historyRows(nowMs, this.#deliveredOnce, this.#settled),
     }
     this.#dirty = false
     if (this.#deliveredOnce.length > 0) this.#deliveredOnce = []
     if (this.#settled.length > 0) this.#settled = []
-    for (const part of [this.#put, this.#remove, this.#bury, this.#unbury, this.#hold]) part.clear()
+    for (const part of [this.#put, this.#remove, this.#bury, this.#unbury, this.#hold, this.#batches, this.#kept])
+      part.clear()
     return delta
   }
 
@@ -242,6 +255,7 @@ export class Ledger {
       counters: { ...this.#counters },
       state: this.state,
       reason: this.reason,
+      ...(this.failingSince !== undefined && { failingSince: this.failingSince }),
     }
   }
 

@@ -147,3 +147,13 @@ describe('the index', () => {
     expect(index.lookup('s', 't7.x')).not.toBe(first)
   })
 })
+
+test('who reads one source is looked at only for events of that source', () => {
+  const index = createMatchIndex<string>()
+  for (let n = 0; n < 100; n++) index.add(`r${n}`, ['*'], [`s${n}`, 'shared'])
+  index.add('any', ['t'], undefined)
+  expect(index.lookup('s7', 't')).toEqual(['r7', 'any'])
+  expect(index.lookup('shared', 't')).toHaveLength(101)
+  index.remove('r7')
+  expect([index.lookup('s7', 't'), index.lookup('s8', 'u')]).toEqual([['any'], ['r8']])
+})

@@ -110,12 +110,50 @@ export function createMatchIndex<T>(): MatchIndex<T> {
   }
 }
 
-/** One table per kind of pattern: a lookup asks the exact type, each of its dotted prefixes, and the stars. */
+/** Who reads every source, and for each source that somebody names, who reads that one: no lookup goes over the others. */
 function createTables<T>() {
+  const any = createTypeTable<T>()
+  const bySource = new Map<string, TypeTable<T>>()
+  return {
+    add(entry: Entry<T>) {
+      if (entry.from === undefined) any.add(entry)
+      for (const source of entry.from ?? []) {
+        let table = bySource.get(source)
+        if (table === undefined) {
+          table = createTypeTable()
+          bySource.set(source, table)
+        }
+        table.add(entry)
+      }
+    },
+    remove(entry: Entry<T>) {
+      if (entry.from === undefined) any.remove(entry)
+      for (const source of entry.from ?? []) {
+        const table = bySource.get(source)
+        table?.remove(entry)
+        if (table?.isEmpty === true) bySource.delete(source)
+      }
+    },
+    find(source: string, type: string): T[] {
+      const found = new Set<Entry<T>>()
+      any.collect(type, found)
+      bySource.get(source)?.collect(type, found)
+      return [...found].sort((a, b) => a.place - b.place).map((entry) => entry.key)
+    },
+  }
+}
+
+type TypeTable<T> = ReturnType<typeof createTypeTable<T>>
+
+/** One table per kind of pattern: a lookup asks the exact type, each of its dotted prefixes, and the stars. */
+function createTypeTable<T>() {
   const exact = new Map<string, Set<Entry<T>>>()
   const prefixes = new Map<string, Set<Entry<T>>>()
   const star = new Set<Entry<T>>()
   return {
+    get isEmpty(): boolean {
+      return exact.size === 0 && prefixes.size === 0 && star.size === 0
+    },
     add(entry: Entry<T>) {
       for (const text of entry.match) {
         const pattern = parsePattern(text)
@@ -132,16 +170,12 @@ function createTables<T>() {
         else take(exact, pattern.type, entry)
       }
     },
-    find(source: string, type: string): T[] {
-      const found = new Set<Entry<T>>(exact.get(type))
+    collect(type: string, found: Set<Entry<T>>) {
+      for (const entry of exact.get(type) ?? []) found.add(entry)
       for (let dot = type.indexOf('.'); dot !== -1; dot = type.indexOf('.', dot + 1)) {
         for (const entry of prefixes.get(type.slice(0, dot + 1)) ?? []) found.add(entry)
       }
       if (!isReservedType(type)) for (const entry of star) found.add(entry)
-      return [...found]
-        .filter((entry) => entry.from === undefined || entry.from.has(source))
-        .sort((a, b) => a.place - b.place)
-        .map((entry) => entry.key)
     },
   }
 }

@@ -16,6 +16,14 @@ describe('message id', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
+  // G13
+  it('says in a replay also which one, so that who remembers ids takes it', () => {
+    const [live, replayed] = [undefined, 'r1'].map((replay) =>
+      messageId(nodePlatform.digest, 'crm', 'shop', '42', replay),
+    )
+    expect(replayed).toBe(`${live}_r1`)
+  })
+
   // SEC-20
   it('never contains a dot', () => {
     for (let n = 0; n < 500; n++) expect(idOf('a.b', 'c.d', `${n}.5`)).toMatch(/^msg_[A-Za-z0-9_-]{22,}$/)

@@ -14,6 +14,8 @@ export interface Outcome {
   readonly reason?: string | undefined
   /** For `retry`: how long to wait, in milliseconds, instead of the policy's delay (a `Retry-After`, capped by the policy). */
   readonly delayMs?: number | undefined
+  /** With `retry`: nothing failed. `delayMs` is kept exactly, and the attempt is neither counted nor remembered. */
+  readonly isWait?: boolean | undefined
   /** Small JSON facts for the attempt record, for example `{ status: 503 }`. */
   readonly detail?: Readonly<Record<string, unknown>> | undefined
   /** The place the far side gave, for sinks that append to another log. */

@@ -54,7 +54,7 @@ describe('the retry law', () => {
     expect(nextDelayMs(one, 1, () => 0, Number.NaN)).toBe(1_000)
     expect(nextDelayMs(one, 1, () => 0, -5)).toBe(1_000)
   })
-  // S0-76
+  // S0-76, S2-31
   test('attempts count in total: three means two delays', () => {
     const three = { ...defaultRetry, attempts: 3 }
     expect([1, 2, 3, 4].map((attempt) => nextDelayMs(three, attempt, () => 0) !== undefined)).toEqual([

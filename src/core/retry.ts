@@ -32,6 +32,15 @@ export const defaultRetry: RetryPolicy = Object.freeze({
   retryAfterMaxMs: 24 * hour,
 })
 
+/** For best-effort subscriptions: a few tries soon after one another, because what waits is in memory. */
+export const bestEffortRetry: RetryPolicy = Object.freeze({
+  attempts: 4,
+  delaysMs: Object.freeze([second, 5 * second, 30 * second]),
+  backoff: Object.freeze({ baseMs: second, factor: 2, maxMs: 30 * second }),
+  jitter: 0.2,
+  retryAfterMaxMs: minute,
+})
+
 /** How often a step that throws is tried in all. */
 export const defaultThrowAttempts = 10
 

@@ -32,9 +32,9 @@ const passing = new Set([408, 409, 425, 429])
 
 /**
  * The published table: 2xx ack; 408, 409, 425, 429, 5xx and everything without an answer retry; 3xx and every other 4xx
- * reject; 410 reject and disable the subscription; a blocked address reject.
+ * reject; 410 reject and disable the subscription; a blocked address reject. `isTold`: somebody wants to know about a success, too.
  */
-export function webhookOutcome(answer: WebhookAnswer, nowMs: number): Outcome {
+export function webhookOutcome(answer: WebhookAnswer, nowMs: number, isTold = false): Outcome {
   if (answer.kind === 'blocked') return { outcome: 'reject', reason: 'the egress rules do not allow the address' }
   const { durationMs } = answer
   if (answer.kind === 'failed') {
@@ -48,8 +48,8 @@ export function webhookOutcome(answer: WebhookAnswer, nowMs: number): Outcome {
     ...(durationMs !== undefined && { durationMs }),
     ...(excerpt !== undefined && excerpt !== '' && { excerpt }),
   }
-  // The body of a success is of no interest, and details make an attempt worth keeping.
-  if (status >= 200 && status < 300) return { outcome: 'ack' }
+  // The body of a success is of no interest to most, and details make an attempt worth keeping.
+  if (status >= 200 && status < 300) return isTold ? { outcome: 'ack', detail } : { outcome: 'ack' }
   if (status === 410) return { outcome: 'reject', reason: 'status 410: the endpoint is gone', detail, disable: true }
   if (!passing.has(status) && status < 500) {
     const hint = status < 400 ? ': redirects are not followed' : ''
