@@ -2,6 +2,7 @@ import type { Catalogue } from '../plugin/catalogue.ts'
 import type { AnyDeclaration } from '../plugin/define.ts'
 import { pipelineSchema, type Slots } from '../plugin/pipeline-schema.ts'
 import { type Schema, schema } from '../plugin/schema.ts'
+import { sourceSettings } from '../plugin/source-settings.ts'
 import { stageSettings } from '../plugin/stage-slot.ts'
 
 type Json = { [key: string]: unknown }
@@ -39,7 +40,7 @@ function editorSlots(catalogue: Catalogue): Slots {
     const own = schema.looseObject({
       type: schema.string().regex(filePattern).describe(`A file that exports a ${kind}.`),
     })
-    return schema.union([...catalogue.all(kind).map((each) => named(each, 'type')), own])
+    return schema.union([...catalogue.all(kind).map((each) => named(each, 'type', settingsOf(each))), own])
   }
   const settings = { ...stageSettings, with: schema.unknown().describe("The stage's own options.").optional() }
   const stageFile = schema.strictObject({
@@ -53,6 +54,10 @@ function editorSlots(catalogue: Catalogue): Slots {
     sink: variants('sink'),
     stage: schema.union([...stages, stageFile]),
   } as Slots
+}
+
+function settingsOf(declaration: AnyDeclaration): Record<string, Schema> {
+  return declaration.kind === 'source' && declaration.isPassive !== true ? sourceSettings : {}
 }
 
 /** A plug-in's options with the key that names it. */

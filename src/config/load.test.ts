@@ -5,19 +5,13 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { formatIssue } from '../core/issues.ts'
 import { createCatalogue } from '../plugin/catalogue.ts'
-import { defineSink, defineStore } from '../plugin/define.ts'
+import { defineSink } from '../plugin/define.ts'
 import { nodePlatform } from '../plugin/platform.ts'
 import { schema } from '../plugin/schema.ts'
+import { unopenedStore as memory } from '../plugin/stub-plugins.test-support.ts'
 import { duration } from '../plugin/values.ts'
 import { loadConfig } from './load.ts'
 
-const memory = defineStore({
-  name: 'memory',
-  summary: 'Keeps nothing.',
-  options: schema.strictObject({}),
-  example: {},
-  open: () => Promise.reject(new Error('not opened here')),
-})
 const hook = defineSink({
   name: 'webhook',
   summary: 'Sends.',
@@ -113,6 +107,18 @@ describe('places', () => {
       expect.stringContaining('there is no such file; `millrace init`'),
     ])
   })
+})
+
+// S0-52, SEC-14
+test('a bad rule of egress.allow is a problem with its place', async () => {
+  expect(
+    await problems(
+      'store: { type: memory }\negress:\n  allow:\n    - 127.0.0.0/8\n    - 169.254.169.254/32\n    - crm\n',
+    ),
+  ).toEqual([
+    expect.stringMatching(/^5:7: egress\.allow\[1\]: .*never reached/),
+    expect.stringMatching(/^6:7: egress\.allow\[2\]: a range such as/),
+  ])
 })
 
 describe('limits', () => {
@@ -265,7 +271,7 @@ export const other = 5
       { name: 'steps', concurrency: 3, runsUserCode: true },
       { name: 'enrich', runsUserCode: true },
     ])
-    const made = await stages[0]!.create()
+    const made = await stages[0]!.create({ directory, platform: nodePlatform })
     expect(made.process({} as never)).toEqual({ outcome: 'discard', reason: 'because' })
   })
 

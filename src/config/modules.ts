@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { messageOf } from '../core/errors.ts'
+import { isPlainObject } from '../core/event-fields.ts'
 import { type Issue, nearest } from '../core/issues.ts'
 import type { PluginKind } from '../plugin/define.ts'
 import { isDefinition, isFilePath, isUse } from '../plugin/slots.ts'
@@ -17,7 +18,7 @@ export interface LoadedPlugins {
 }
 
 interface Place {
-  readonly kind: PluginKind
+  readonly kind: PluginKind | 'upcaster'
   readonly holder: Mapping
   readonly key: 'type' | 'use'
   readonly path: Path
@@ -44,7 +45,8 @@ export async function loadPlugins(written: unknown, directory: string): Promise<
 /** Copies lists and mappings; what code put there (definitions, called plug-ins, functions) stays itself. */
 function copyOf(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copyOf)
-  if (typeof value !== 'object' || value === null || isUse(value) || isFunctionStage(value)) return value
+  if (typeof value !== 'object' || value === null || !isPlainObject(value)) return value
+  if (isUse(value) || isFunctionStage(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copyOf(each)]))
 }
 
@@ -53,7 +55,7 @@ function mapping(value: unknown): Mapping {
 }
 
 function* placesOf(config: unknown): Generator<Place> {
-  const { store, sources, subscriptions } = mapping(config)
+  const { store, sources, subscriptions, upcast } = mapping(config)
   yield* placeOf('store', store, ['store'])
   for (const [name, source] of Object.entries(mapping(sources))) yield* placeOf('source', source, ['sources', name])
   for (const [name, subscription] of Object.entries(mapping(subscriptions))) {
@@ -62,11 +64,14 @@ function* placesOf(config: unknown): Generator<Place> {
     for (const [index, stage] of Object.entries(mapping(stages)))
       yield* placeOf('stage', stage, ['subscriptions', name, 'stages', Number(index)])
   }
+  for (const [type, steps] of Object.entries(mapping(upcast)))
+    for (const [version, step] of Object.entries(mapping(steps)))
+      yield* placeOf('upcaster', step, ['upcast', type, version])
 }
 
-function* placeOf(kind: PluginKind, value: unknown, path: Path): Generator<Place> {
+function* placeOf(kind: Place['kind'], value: unknown, path: Path): Generator<Place> {
   const holder = mapping(value)
-  for (const key of kind === 'stage' ? (['use'] as const) : (['type', 'use'] as const))
+  for (const key of kind === 'stage' || kind === 'upcaster' ? (['use'] as const) : (['type', 'use'] as const))
     yield { kind, holder, key, path: [...path, key] }
 }
 
@@ -74,7 +79,7 @@ type Loaded =
   | { readonly found: unknown; readonly name: string }
   | { readonly problem: string; readonly hint?: Pick<Issue, 'available' | 'suggestion'> }
 
-async function load(kind: PluginKind, written: string, directory: string): Promise<Loaded> {
+async function load(kind: Place['kind'], written: string, directory: string): Promise<Loaded> {
   const hash = written.lastIndexOf('#')
   const file = hash === -1 ? written : written.slice(0, hash)
   const exported = hash === -1 ? 'default' : written.slice(hash + 1)
@@ -90,6 +95,8 @@ async function load(kind: PluginKind, written: string, directory: string): Promi
   if (found === undefined) return missingExport(file, exported, Object.keys(module).sort())
   const define = `define${kind.slice(0, 1).toUpperCase()}${kind.slice(1)}()`
   const what = exported === 'default' ? `the default export of ${file}` : `${exported} of ${file}`
+  if (kind === 'upcaster')
+    return typeof found === 'function' ? { found, name: exported } : { problem: `${what} is not a function` }
   if (kind === 'stage' && typeof found === 'function')
     return { found, name: exported === 'default' ? basename(path, extname(path)) : exported }
   if (isUse(found))

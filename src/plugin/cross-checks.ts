@@ -2,7 +2,9 @@ import { nearest } from '../core/issues.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { SchemaIssue } from './check.ts'
 import type { SinkDeclaration } from './define.ts'
+import { subscriptionSettings } from './pipeline-schema.ts'
 import { declarationOf } from './slots.ts'
+import { viewIssues } from './view-checks.ts'
 
 type Written = Readonly<Record<string, unknown>>
 
@@ -16,15 +18,26 @@ function mapping(value: unknown): Written {
  */
 export function crossIssues(config: unknown, catalogue: Catalogue): SchemaIssue[] {
   const subscriptions = Object.entries(mapping(mapping(config)['subscriptions']))
-  return subscriptions.flatMap(([name, written]) => {
-    const subscription = mapping(written)
-    return [...orderIssues(subscription, catalogue), ...retryIssues(subscription), ...stageIssues(subscription)].map(
-      (issue) => ({
-        ...issue,
-        path: ['subscriptions', name, ...issue.path],
-      }),
-    )
-  })
+  const known = subscriptionSettings(catalogue)
+  return subscriptions.flatMap(([name, written]) =>
+    subscriptionIssues(written, catalogue, known).map((issue) => ({
+      ...issue,
+      path: ['subscriptions', name, ...issue.path],
+    })),
+  )
+}
+
+/** The same of one subscription; `known` are the names of the settings that there are. */
+export function subscriptionIssues(written: unknown, catalogue: Catalogue, known: readonly string[]): SchemaIssue[] {
+  const subscription = mapping(written)
+  return [
+    ...viewIssues(subscription, sinkOf(subscription['sink'], catalogue), known),
+    ...orderIssues(subscription, catalogue),
+    ...fairIssues(subscription, catalogue),
+    ...guaranteeIssues(subscription, catalogue),
+    ...retryIssues(subscription),
+    ...stageIssues(subscription),
+  ]
 }
 
 function issue(path: SchemaIssue['path'], message: string): SchemaIssue {
@@ -48,17 +61,89 @@ function orderIssues(subscription: Written, catalogue: Catalogue): SchemaIssue[]
         'ordering strict makes one attempt at a time: leave concurrency out, or write ordering: key',
       ),
     )
-  const orderings = sinkOf(subscription['sink'], catalogue)
+  if (subscription['coalesce'] !== undefined && (ordering === 'key' || ordering === 'strict'))
+    found.push(
+      issue(
+        ['coalesce'],
+        `with ordering ${ordering} nothing may overtake, and coalescing lets other subjects and types overtake: leave ordering out (within a type and subject the order is kept anyway)`,
+      ),
+    )
+  const sink = sinkOf(subscription['sink'], catalogue)
   if (
-    orderings?.orderings !== undefined &&
+    sink?.orderings !== undefined &&
     typeof ordering === 'string' &&
-    !orderings.orderings.some((each) => each === ordering)
+    !sink.orderings.some((each) => each === ordering)
   )
     found.push({
-      ...issue(['ordering'], `the sink ${orderings.name} cannot keep ordering ${ordering}`),
-      available: [...orderings.orderings].sort(),
+      ...issue(['ordering'], `the sink ${sink.name} cannot keep ordering ${ordering}`),
+      available: [...sink.orderings].sort(),
     })
   return found
+}
+
+function fairIssues(subscription: Written, catalogue: Catalogue): SchemaIssue[] {
+  if (subscription['fairBy'] === undefined) return []
+  const found: SchemaIssue[] = []
+  const beside = ['ordering', 'coalesce'].find((name) => (subscription[name] ?? 'none') !== 'none')
+  if (beside !== undefined)
+    found.push(
+      issue(
+        ['fairBy'],
+        `groups that take turns overtake one another, which ${beside} does not allow: leave one of them out`,
+      ),
+    )
+  const sink = sinkOf(subscription['sink'], catalogue)
+  if (sink?.served === 'batches')
+    found.push({
+      ...issue(
+        ['fairBy'],
+        `clients of the sink ${sink.name} fetch in the order of the log, and no group can take turns there: leave fairBy out, or give each group a subscription of its own`,
+      ),
+      isAboutKey: true,
+    })
+  return found
+}
+
+/** What means nothing where deliveries are in memory only. */
+const needsLedger = [
+  'stages',
+  'ordering',
+  'onFailure',
+  'dead',
+  'start',
+  'maxOpen',
+  'window',
+  'paused',
+  'coalesce',
+  'fairBy',
+  'ttl',
+  'rate',
+  'breaker',
+]
+
+function guaranteeIssues(subscription: Written, catalogue: Catalogue): SchemaIssue[] {
+  const sink = sinkOf(subscription['sink'], catalogue)
+  const { guarantee = sink?.defaults?.guarantee ?? 'at-least-once' } = subscription
+  if (guarantee !== 'best-effort') {
+    if (subscription['buffer'] === undefined) return []
+    return [
+      {
+        ...issue(['buffer'], 'only a best-effort subscription has a buffer: the others read the log'),
+        isAboutKey: true,
+      },
+    ]
+  }
+  if (sink?.served === 'batches')
+    return [issue(['guarantee'], `the sink ${sink.name} hands out leased batches and needs guarantee at-least-once`)]
+  return needsLedger
+    .filter((name) => subscription[name] !== undefined)
+    .map((name) => ({
+      ...issue(
+        [name],
+        `a best-effort subscription keeps nothing but a queue in memory, so ${name} means nothing there: leave it out, or leave out guarantee`,
+      ),
+      isAboutKey: true,
+    }))
 }
 
 function sinkOf(sink: unknown, catalogue: Catalogue): SinkDeclaration | undefined {

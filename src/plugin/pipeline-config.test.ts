@@ -2,20 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { formatIssue } from '../core/issues.ts'
 import { standardWebhooksRetry } from '../core/retry.ts'
 import { createCatalogue } from './catalogue.ts'
-import { defineSink, defineSource, defineStage, defineStore } from './define.ts'
+import { defineSink, defineSource, defineStage } from './define.ts'
 import { checkPipeline } from './pipeline-config.ts'
 import { nodePlatform } from './platform.ts'
 import { schema } from './schema.ts'
 import { stage } from './stage-function.ts'
+import { unopenedStore as memory } from './stub-plugins.test-support.ts'
 import { duration } from './values.ts'
 
-const memory = defineStore({
-  name: 'memory',
-  summary: 'Keeps nothing.',
-  options: schema.strictObject({}),
-  example: {},
-  open: () => Promise.reject(new Error('not opened here')),
-})
 const hook = defineSink({
   name: 'webhook',
   summary: 'Sends.',
@@ -176,7 +170,7 @@ describe('stages', () => {
     for (const entry of [{ use: 'filter', when: 'x' }, { use: 'filter', with: { when: 'x' } }, filter({ when: 'x' })]) {
       const [use] = stagesOf(entry)
       expect(use).toMatchObject({ name: 'filter', runsUserCode: false })
-      const made = await use!.create()
+      const made = await use!.create(context)
       expect(made.process({} as never)).toEqual({ outcome: 'discard', reason: 'x' })
     }
   })
@@ -231,7 +225,9 @@ describe('problems', () => {
   })
 
   test.each([
-    [{ guarantee: 'best-effort' }, 'guarantee: best-effort is not available yet'],
+    [{ guarantee: 'best-effort', dead: {} }, 'dead: a best-effort subscription keeps nothing but a queue in memory'],
+    [{ buffer: 5 }, 'buffer: only a best-effort subscription has a buffer'],
+    [{ coalesce: { window: '1s' }, ordering: 'key' }, 'coalesce: with ordering key nothing may overtake'],
     [{ timeout: 15 }, 'timeout: 15 has no unit: write a number with ms, s'],
     [{ retry: { attempts: 0 } }, 'retry.attempts: a number of at least 1 is needed'],
     [{ retry: { attempts: 'many' } }, 'retry.attempts: a whole number of at least 1 is needed, or unlimited'],
@@ -242,7 +238,7 @@ describe('problems', () => {
     [{ ordering: 'strict', concurrency: 4 }, 'concurrency: ordering strict makes one attempt at a time'],
     [{ ordering: 'strict', sink: { type: 'console' } }, 'ordering: the sink console cannot keep ordering strict'],
     [{ ordering: 'kye' }, 'ordering: this value cannot stand here; did you mean key? (available: key, none, strict)'],
-    [{ where: 'data.total > 1' }, 'where: there is no such setting'],
+    [{ whre: 'data.total > 1' }, 'whre: there is no such setting'],
     [{ sink: 'console' }, 'sink: a mapping with a type is needed: { type: console }'],
     [{ sink: plain }, 'sink: call it with its options: console({ … })'],
     [{ sink: memory() }, 'sink: memory is a store, and a sink is needed here'],

@@ -1,31 +1,21 @@
-import type { RetryPolicy, Start, SubscriptionPolicy } from '../core/plan.ts'
-import { defaultRetry, defaultThrowAttempts } from '../core/retry.ts'
+import type { EgressRules } from '../core/egress.ts'
+import type { Guarantee, Start, SubscriptionPolicy } from '../core/plan.ts'
+import { bestEffortRetry } from '../core/retry.ts'
 import type { Catalogue } from './catalogue.ts'
 import { check, type SchemaIssue } from './check.ts'
 import { crossIssues, crossWarnings } from './cross-checks.ts'
 import type { CreateContext, SinkDeclaration, SourceDeclaration, StoreDeclaration } from './define.ts'
-import {
-  type CheckedConfig,
-  type CheckedSubscription,
-  checkingSlots,
-  pipelineSchema,
-  type tokenScopes,
-} from './pipeline-schema.ts'
+import { deliveryPolicies } from './delivery-settings.ts'
+import type { EventSchemas } from './event-schemas.ts'
+import { type CheckedConfig, type CheckedSubscription, checkingSlots, pipelineSchema } from './pipeline-schema.ts'
+import { godWarnings, registerSchemas } from './register-schemas.ts'
+import { retryPolicies } from './retry-setting.ts'
+import { type LimitsPlan, limitsPlan, type ServerPlan, serverPlan } from './server-schema.ts'
 import type { CheckedUse } from './slots.ts'
 import type { StageUse } from './stage-function.ts'
 import type { CheckedStage } from './stage-slot.ts'
 
 export type { PipelineConfig } from './pipeline-schema.ts'
-
-/** One token of the HTTP API, as configured. */
-export interface TokenPlan {
-  readonly name: string
-  /** SHA-256 of the token, as text. */
-  readonly hash: string
-  readonly scopes: readonly (typeof tokenScopes)[number][]
-  /** Undefined: every source. */
-  readonly sources: readonly string[] | undefined
-}
 
 /** One subscription, decided. */
 export interface SubscriptionPlan {
@@ -35,6 +25,13 @@ export interface SubscriptionPlan {
   readonly sink?: CheckedUse<SinkDeclaration> | undefined
   /** Starts paused. */
   readonly isPaused: boolean
+  /** For a best-effort subscription. */
+  readonly tap?: { readonly buffer: number } | undefined
+}
+
+/** False for a subscription whose sink is a view of the log: its clients hold their position themselves. */
+export function hasLedger({ sink, tap }: Pick<SubscriptionPlan, 'sink' | 'tap'>): boolean {
+  return tap === undefined && sink?.declaration.served !== 'view'
 }
 
 /** A checked configuration with every default filled in: what a pipeline is made of. Nothing in it is open or running. */
@@ -47,8 +44,12 @@ export interface PipelinePlan {
   }
   readonly dedupMs: number
   readonly historyMs: number
-  readonly server: { readonly host: string; readonly port: number; readonly tokens: readonly TokenPlan[] }
-  readonly limits: { readonly bodyBytes: number; readonly batch: number; readonly depth: number }
+  readonly server: ServerPlan
+  readonly limits: LimitsPlan
+  /** What outbound HTTP may reach beside public addresses. */
+  readonly egress: EgressRules
+  /** What events must look like, by type. */
+  readonly schemas: EventSchemas
   readonly sources: readonly (CheckedUse<SourceDeclaration> & { readonly name: string })[]
   readonly subscriptions: readonly SubscriptionPlan[]
 }
@@ -62,55 +63,80 @@ const dayMs = 86_400_000
 const defaults = {
   dedupMs: 30 * dayMs,
   historyMs: 7 * dayMs,
-  host: '127.0.0.1',
-  port: 7117,
-  bodyBytes: 2 ** 20,
-  batch: 10_000,
-  depth: 64,
   concurrency: 16,
   timeoutMs: 15_000,
   deadKeepMs: 30 * dayMs,
   window: 1024,
   maxOpen: 100_000,
+  buffer: 1000,
 } as const
 
 /** Checks a whole configuration at once, from a file or from code, and fills in every default. */
 export function checkPipeline(config: unknown, catalogue: Catalogue, createContext: CreateContext): CheckedPipeline {
   const checked = check(pipelineSchema(checkingSlots(catalogue)), config)
-  const issues = [...(checked.ok ? [] : checked.issues), ...crossIssues(config, catalogue)]
+  const registered = registerSchemas(config, createContext.directory)
+  const issues = [...(checked.ok ? [] : checked.issues), ...crossIssues(config, catalogue), ...registered.issues]
   if (!checked.ok || issues.length > 0) return { ok: false, issues }
-  return { ok: true, plan: planOf(checked.value, createContext), warnings: crossWarnings(config) }
+  const plan = { ...planOf(checked.value), schemas: registered.schemas }
+  const warnings = [
+    ...crossWarnings(config),
+    ...godWarnings(plan.schemas, plan.limits.warnOptional),
+    ...pluginWarnings(plan, createContext),
+  ]
+  return { ok: true, plan, warnings }
 }
 
-function planOf(config: CheckedConfig, createContext: CreateContext): PipelinePlan {
+function planOf(config: CheckedConfig): Omit<PipelinePlan, 'schemas'> {
+  const egress = { allow: config.egress?.allow ?? [], proxy: config.egress?.proxy }
   const { retention, server, limits, sources = {}, subscriptions = {} } = config
   return {
     store: config.store,
     retention: { ageMs: retention?.age, sizeBytes: retention?.size, whenPinned: retention?.whenPinned ?? 'keep' },
     dedupMs: config.dedup ?? defaults.dedupMs,
     historyMs: config.history ?? defaults.historyMs,
-    server: {
-      host: server?.host ?? defaults.host,
-      port: server?.port ?? defaults.port,
-      tokens: (server?.tokens ?? []).map((token) => ({ ...token, sources: token.sources })),
-    },
-    limits: {
-      bodyBytes: limits?.body ?? defaults.bodyBytes,
-      batch: limits?.batch ?? defaults.batch,
-      depth: limits?.depth ?? defaults.depth,
-    },
+    server: serverPlan(server),
+    limits: limitsPlan(limits),
+    egress,
     sources: Object.entries(sources).map(([name, source]) => ({ name, ...source })),
-    subscriptions: Object.entries(subscriptions).map(([name, each]) => ({
-      policy: policyOf(name, each),
-      stages: (each.stages ?? []).map((stage) => stageUse(stage, createContext)),
-      ...(each.sink === undefined ? {} : { sink: each.sink }),
-      isPaused: each.paused ?? false,
-    })),
+    subscriptions: Object.entries(subscriptions).map(([name, each]) => subscriptionPlan(name, each)),
   }
 }
 
-function stageUse({ make, ...stage }: CheckedStage, createContext: CreateContext): StageUse {
-  return { ...stage, create: async () => make(createContext) }
+/** One checked subscription with every default filled in. */
+export function subscriptionPlan(name: string, checked: CheckedSubscription): SubscriptionPlan {
+  return {
+    policy: policyOf(name, checked),
+    stages: (checked.stages ?? []).map((stage) => stageUse(stage)),
+    ...(checked.sink === undefined ? {} : { sink: checked.sink }),
+    isPaused: checked.paused ?? false,
+    ...(guaranteeOf(checked) === 'best-effort' && { tap: { buffer: checked.buffer ?? defaults.buffer } }),
+  }
+}
+
+/** What the plug-ins themselves find odd. */
+function pluginWarnings({ sources, subscriptions, egress }: PipelinePlan, context: CreateContext): SchemaIssue[] {
+  const around = { ...context, egress }
+  const of = (use: CheckedUse<SourceDeclaration | SinkDeclaration> | undefined, path: SchemaIssue['path']) =>
+    (use?.declaration.warn?.(use.options, around) ?? []).map(
+      (warning): SchemaIssue => ({
+        code: 'config-invalid',
+        message: warning.message,
+        path: [...path, ...warning.path],
+      }),
+    )
+  return [
+    ...sources.flatMap((source) => of(source, ['sources', source.name])),
+    ...subscriptions.flatMap(({ policy, sink }) => of(sink, ['subscriptions', policy.name, 'sink'])),
+  ]
+}
+
+function stageUse({ make, ...stage }: CheckedStage): StageUse {
+  return { ...stage, create: async (context) => make(context) }
+}
+
+/** What was written, else what the sink is for. */
+function guaranteeOf({ guarantee, sink }: CheckedSubscription): Guarantee {
+  return guarantee ?? sink?.declaration.defaults?.guarantee ?? 'at-least-once'
 }
 
 function policyOf(name: string, subscription: CheckedSubscription): SubscriptionPolicy {
@@ -127,39 +153,17 @@ function policyOf(name: string, subscription: CheckedSubscription): Subscription
     onFailure: subscription.onFailure ?? 'block',
     concurrency,
     timeoutMs: subscription.timeout ?? bySink?.timeoutMs ?? defaults.timeoutMs,
-    ...retryOf(subscription.retry, bySink?.retry),
+    ...retryPolicies(subscription.retry, guaranteeOf(subscription) === 'best-effort' ? bestEffortRetry : bySink?.retry),
+    ...deliveryPolicies(subscription, bySink?.breaker),
+    rate: subscription.rate,
+    pins: subscription.schemas,
     start: startOf(subscription.start),
-    window: subscription.window ?? Math.max(4 * concurrency, defaults.window),
+    window: subscription.window ?? Math.max(4 * concurrency, bySink?.window ?? defaults.window),
     maxOpen: subscription.maxOpen ?? defaults.maxOpen,
     dead: {
       keepMs: keep === 'forever' ? undefined : (keep ?? defaults.deadKeepMs),
       redrive: redrive === undefined ? undefined : { afterMs: redrive.after, times: redrive.times },
     },
-  }
-}
-
-/** What the user wrote wins over the sink's schedule, that over the engine's; a written number of attempts also bounds steps that throw. */
-function retryOf(
-  written: CheckedSubscription['retry'],
-  bySink: Partial<RetryPolicy> | undefined,
-): Pick<SubscriptionPolicy, 'retry' | 'throwAttempts'> {
-  const base: RetryPolicy = { ...defaultRetry, ...bySink }
-  const attempts = written?.attempts === 'unlimited' ? Number.POSITIVE_INFINITY : written?.attempts
-  const growing = written?.base ?? written?.factor ?? written?.max
-  const baseMs = written?.base ?? base.backoff.baseMs
-  return {
-    retry: {
-      attempts: attempts ?? base.attempts,
-      delaysMs: written?.delays ?? (growing === undefined ? base.delaysMs : []),
-      backoff: {
-        baseMs,
-        factor: written?.factor ?? base.backoff.factor,
-        maxMs: written?.max ?? Math.max(baseMs, base.backoff.maxMs),
-      },
-      jitter: written?.jitter ?? base.jitter,
-      retryAfterMaxMs: base.retryAfterMaxMs,
-    },
-    throwAttempts: attempts ?? bySink?.attempts ?? defaultThrowAttempts,
   }
 }
 

@@ -1,8 +1,12 @@
 import { parseDuration } from '../core/duration.ts'
-import { checkPattern } from '../core/match.ts'
-import { failureModes, orderings } from '../core/plan.ts'
+import { failureModes, guarantees, orderings } from '../core/plan.ts'
 import type { Catalogue } from './catalogue.ts'
+import { deliverySettings, patternSetting } from './delivery-settings.ts'
+import { egressSetting } from './egress-rule.ts'
+import { retrySetting } from './retry-setting.ts'
 import { schema } from './schema.ts'
+import { eventsSetting, pinsSetting, schemasSetting, upcastSetting } from './schema-settings.ts'
+import { limitsSchema, serverSchema } from './server-schema.ts'
 import { checkingSlot, type Slot } from './slots.ts'
 import { checkingStageSlot, nameSchema, type StageSlot } from './stage-slot.ts'
 import { count, duration, size } from './values.ts'
@@ -25,14 +29,6 @@ export function checkingSlots(catalogue: Catalogue): Slots {
   }
 }
 
-/** Scopes of a token. */
-export const tokenScopes = ['ingest', 'read', 'admin'] as const
-
-const pattern = schema.string().superRefine((text, context) => {
-  const wrong = checkPattern(text)
-  if (wrong !== undefined) context.addIssue({ code: 'custom', message: wrong })
-})
-
 const retention = schema.strictObject({
   age: duration('Events older than this are removed once nobody needs them.', 1).optional(),
   size: size('The store is kept below this size by removing the oldest events that nobody needs.').optional(),
@@ -42,40 +38,6 @@ const retention = schema.strictObject({
       'When a subscription still needs old events: keep them (default), or force them out and count them as lost.',
     )
     .optional(),
-})
-
-const token = schema.strictObject({
-  name: schema.string().min(1).describe('Who uses the token; shown in logs.'),
-  hash: schema.string().min(1).describe('SHA-256 of the token in hexadecimal; the token itself is never written down.'),
-  scopes: schema.array(schema.enum(tokenScopes)).min(1).describe('What the token may do.'),
-  sources: schema.array(schema.string().min(1)).describe('Sources it may publish as. Default: every one.').optional(),
-})
-
-const server = schema.strictObject({
-  host: schema.string().min(1).describe('The address to listen on. Default: 127.0.0.1.').optional(),
-  port: schema.int().min(0).max(65_535).describe('The port; 0 for any free one. Default: 7117.').optional(),
-  tokens: schema.array(token).describe('Tokens of the HTTP API.').optional(),
-})
-
-const limits = schema.strictObject({
-  body: size('Largest request body. Default: 1MiB.').optional(),
-  batch: count('Most events in one request. Default: 10000.').optional(),
-  depth: count('Deepest nesting of JSON data. Default: 64.').optional(),
-})
-
-const attempts = schema
-  .union([schema.int().min(1), schema.literal('unlimited')], {
-    error: 'a whole number of at least 1 is needed, or unlimited',
-  })
-  .describe('Attempts in all, the first included; or unlimited.')
-
-const retry = schema.strictObject({
-  attempts: attempts.optional(),
-  delays: schema.array(duration('A wait.')).min(1).describe('Waits between attempts; the last repeats.').optional(),
-  base: duration('First wait, when there are no delays. It grows by factor up to max.', 1).optional(),
-  factor: schema.number().min(1).max(100).describe('By how much each wait is longer than the one before.').optional(),
-  max: duration('Longest wait.', 1).optional(),
-  jitter: schema.number().min(0).max(1).describe('0 to 1: up to this part of a wait is left out by chance.').optional(),
 })
 
 function keepProblem(input: unknown): string {
@@ -117,20 +79,24 @@ const start = schema
   )
   .describe('Where a new subscription begins to read. Default: now. Ignored once it exists.')
 
-const guarantee = schema
-  .literal('at-least-once', {
-    error: ({ input }) =>
-      input === 'best-effort' ? 'best-effort is not available yet: only at-least-once can stand here' : undefined,
-  })
-  .describe('at-least-once: reads the log and misses nothing. Default.')
-
-function subscription(slots: Slots) {
+/** One subscription, as it is written. */
+export function subscriptionSchema(slots: Slots) {
   return schema.strictObject({
     from: schema.array(schema.string().min(1)).min(1).describe('Sources to read. Default: every one.').optional(),
-    match: schema.array(pattern).describe('Types to read: *, prefix.* or exact. Default: *.').optional(),
+    match: schema.array(patternSetting).describe('Types to read: *, prefix.* or exact. Default: *.').optional(),
+    schemas: pinsSetting
+      .describe('Versions of event types that it stays at: older events are brought up to them and no further.')
+      .optional(),
     stages: schema.array(slots.stage).describe('Steps that work on an event before the sink, in order.').optional(),
     sink: slots.sink.optional(),
-    guarantee: guarantee.optional(),
+    ...deliverySettings,
+    guarantee: schema
+      .enum(guarantees)
+      .describe(
+        'at-least-once (default): reads the log and misses nothing; best-effort: a bounded queue in memory, lossy and counted.',
+      )
+      .optional(),
+    buffer: count('For best-effort: events that wait at most; what comes beyond is dropped. Default: 1000.').optional(),
     ordering: schema
       .enum(orderings)
       .describe('none (default); key: in order within a subject; strict: one at a time.')
@@ -142,7 +108,7 @@ function subscription(slots: Slots) {
       )
       .optional(),
     concurrency: count("Attempts at a time. Default: the sink's, else 16.").optional(),
-    retry: retry.describe("When a failed attempt is made again. Default: the sink's schedule.").optional(),
+    retry: retrySetting.describe("When a failed attempt is made again. Default: the sink's schedule.").optional(),
     dead: dead.describe('What happens to deliveries that were given up.').optional(),
     timeout: duration('How long one attempt may take. Default: 15s.', 1).optional(),
     start: start.optional(),
@@ -152,6 +118,11 @@ function subscription(slots: Slots) {
   })
 }
 
+/** The names of a subscription's settings. */
+export function subscriptionSettings(catalogue: Catalogue): readonly string[] {
+  return Object.keys(subscriptionSchema(checkingSlots(catalogue)).shape)
+}
+
 /** The whole configuration, the same for files and code. Keys are described for editors and the reference. */
 export function pipelineSchema(slots: Slots) {
   return schema.strictObject({
@@ -159,15 +130,29 @@ export function pipelineSchema(slots: Slots) {
     retention: retention.describe('How long events are kept. Default: for ever.').optional(),
     dedup: duration('How long (source, id) is remembered. Default: 30d.', 1).optional(),
     history: duration('How long the history of deliveries is kept. Default: 7d.', 1).optional(),
-    server: server.describe('The HTTP server of `millrace run`.').optional(),
-    limits: limits.describe('Bounds of what is accepted.').optional(),
+    server: serverSchema.describe('The HTTP server of `millrace run`.').optional(),
+    limits: limitsSchema.describe('Bounds of what is accepted.').optional(),
+    egress: egressSetting.describe('What outbound HTTP may reach beside public addresses over https.').optional(),
+    schemas: schemasSetting.describe('What events must look like, by type.').optional(),
+    events: eventsSetting.describe('In code: types of event with a Standard Schema each.').optional(),
+    upcast: upcastSetting
+      .describe('Functions that make the next version of old data, by type and version: { use: ./upcasts.ts#name }.')
+      .optional(),
     sources: schema.record(nameSchema, slots.source).describe('Where events come from, by name.').optional(),
-    subscriptions: schema.record(nameSchema, subscription(slots)).describe('Who reads the log, by name.').optional(),
+    subscriptions: schema
+      .record(nameSchema, subscriptionSchema(slots))
+      .describe('Who reads the log, by name.')
+      .optional(),
   })
 }
 
 /** The configuration as it is written. */
-export type PipelineConfig = schema.input<ReturnType<typeof pipelineSchema>>
+export type PipelineConfig = Omit<schema.input<ReturnType<typeof pipelineSchema>>, 'events'> & {
+  /** Types of event that are declared in code type the whole configuration: see `TypedPipelineConfig`. */
+  readonly events?: undefined
+}
 /** The configuration as it is checked, defaults not yet filled in. */
 export type CheckedConfig = schema.output<ReturnType<typeof pipelineSchema>>
+/** A subscription as it is written. */
+export type SubscriptionConfig = NonNullable<PipelineConfig['subscriptions']>[string]
 export type CheckedSubscription = NonNullable<CheckedConfig['subscriptions']>[string]

@@ -11,11 +11,20 @@ export interface Delivery {
   readonly messageId: string
   /** What the stages left. */
   readonly context: Readonly<Record<string, Json>>
+  /** The body to send where the subscription has a payload of its own, as JSON text; absent: the event. */
+  readonly body?: string | undefined
+  /** A test that somebody waits for: the outcome says what the far side answered, also when it is an ack. */
+  readonly isTest?: boolean | undefined
 }
 
 export interface SinkContext extends PluginContext {
   /** Aborted at the timeout: the attempt is then a `retry`. One that ignores it holds its key until it ends. */
   readonly signal: AbortSignal
+  /**
+   * For a sink that takes batches, where the subscription's payload is a template: the body of the whole call as JSON text,
+   * filled from the list of its events.
+   */
+  readonly body?: string | undefined
   /** The same moment for sinks that are called very often: one listener, and no signal has to be made. */
   onAbort?(listener: () => void): void
 }

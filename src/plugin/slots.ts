@@ -1,7 +1,9 @@
+import type { DebounceRule } from '../core/debounce.ts'
 import type { Catalogue, DeclarationOf } from './catalogue.ts'
 import { type Checked, check, type SchemaIssue } from './check.ts'
 import type { AnyDeclaration, Definition, PluginKind, Use } from './define.ts'
 import { type Schema, schema } from './schema.ts'
+import { checkWithSourceSettings } from './source-settings.ts'
 
 /** A plug-in named by its kind's name, as in a file: `{ type: webhook, url: … }`. */
 export interface NamedUse {
@@ -16,6 +18,8 @@ export type SlotInput<D extends AnyDeclaration> = Use<D> | NamedUse
 export interface CheckedUse<D extends AnyDeclaration> {
   readonly declaration: D
   readonly options: unknown
+  /** Of a source: which of its events wait for each other. */
+  readonly debounce?: readonly DebounceRule[] | undefined
 }
 
 export type SlotKind = Exclude<PluginKind, 'stage'>
@@ -104,6 +108,15 @@ export function checkOptions<D extends AnyDeclaration>(declaration: D, options: 
   return checked.ok ? { ok: true, value: { declaration, options: checked.value } } : checked
 }
 
+/** The same in a place of the configuration, where sources have settings beside their own options. */
+function checkPlaced<D extends AnyDeclaration>(declaration: D, options: unknown): Checked<CheckedUse<D>> {
+  if (declaration.kind !== 'source' || declaration.isPassive === true) return checkOptions(declaration, options)
+  const checked = checkWithSourceSettings(options, (own) => checkOptions(declaration, own))
+  if (!checked.ok) return checked
+  const { own, debounce } = checked.value
+  return { ok: true, value: debounce === undefined ? own : { ...own, debounce } }
+}
+
 function checkUse<K extends SlotKind>(
   kind: K,
   value: unknown,
@@ -111,7 +124,7 @@ function checkUse<K extends SlotKind>(
 ): Checked<CheckedUse<DeclarationOf[K]>> {
   if (isUse(value)) {
     const declared = declarationOf(kind, value, catalogue, [])
-    return declared.ok ? checkOptions(declared.value, value.options) : declared
+    return declared.ok ? checkPlaced(declared.value, value.options) : declared
   }
   if (isDefinition(value)) return problem(`call it with its options: ${value.declaration.name}({ … })`)
   const available = catalogue.names(kind)
@@ -130,5 +143,5 @@ function checkUse<K extends SlotKind>(
   if (named === undefined)
     return problem(`the type is missing: write type: and the name of a ${kind}`, [], { available })
   const declared = declarationOf(kind, named, catalogue, [type === undefined ? 'use' : 'type'])
-  return declared.ok ? checkOptions(declared.value, options) : declared
+  return declared.ok ? checkPlaced(declared.value, options) : declared
 }

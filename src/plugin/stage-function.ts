@@ -1,13 +1,20 @@
-import type { Stage, StageSettings } from './stage.ts'
+import type { Event } from '../core/event.ts'
+import type { CreateContext } from './define.ts'
+import type { RetryPolicies } from './retry-setting.ts'
+import type { Stage, StageInput, StageSettings } from './stage.ts'
 
 /** What a stage in code does: see `Stage.process`. */
 export type StageFunction = Stage['process']
 
+/** What a stage is given that knows which events reach it. */
+export type TypedStageInput<E extends Event<unknown>> = Omit<StageInput, 'event'> & { readonly event: E }
+
 /** A stage given as a function, as `stage()` makes it. */
-export interface FunctionStage {
+export interface FunctionStage<E extends Event<unknown> = Event> {
   readonly kind: 'function-stage'
   readonly name: string
-  readonly process: StageFunction
+  // A method, so that a stage for some events may stand where one for any is stored.
+  process(input: TypedStageInput<E>): ReturnType<StageFunction>
   readonly settings: StageSettings
 }
 
@@ -21,14 +28,22 @@ export interface StageUse {
   readonly buffer: number
   /** Absent: the subscription's timeout. */
   readonly timeoutMs?: number | undefined
+  /** Absent: the subscription's. */
+  readonly retry?: RetryPolicies | undefined
+  /** Its result is not committed, and made again after a crash. */
+  readonly isPure: boolean
   /** True when it runs code of the user in this process: such deliveries can be suspects after a crash. */
   readonly runsUserCode: boolean
-  /** Makes the stage. Called once per start. */
-  create(): Promise<Stage>
+  /** Makes the stage. Called once per start, with what surrounds the pipeline that runs it. */
+  create(context: CreateContext): Promise<Stage>
 }
 
 /** A step of a subscription, written in code: `stage('enrich', async ({ event }) => …, { concurrency: 10 })`. */
-export function stage(name: string, process: StageFunction, settings: StageSettings = {}): FunctionStage {
+export function stage<E extends Event<unknown> = Event>(
+  name: string,
+  process: (input: TypedStageInput<E>) => ReturnType<StageFunction>,
+  settings: StageSettings = {},
+): FunctionStage<E> {
   return Object.freeze({ kind: 'function-stage', name, process, settings })
 }
 

@@ -1,6 +1,7 @@
 import type { Catalogue } from './catalogue.ts'
 import { type Checked, check, type SchemaIssue, unknownSetting } from './check.ts'
 import type { CreateContext, StageDeclaration, Use } from './define.ts'
+import { type RetryInput, type RetryPolicies, retryPolicies, retrySetting } from './retry-setting.ts'
 import { schema } from './schema.ts'
 import { answer, checkOptions, declarationOf, isDefinition, isUse, problem } from './slots.ts'
 import type { Stage } from './stage.ts'
@@ -14,6 +15,7 @@ export interface StageEntry {
   readonly concurrency?: number | undefined
   readonly buffer?: number | undefined
   readonly timeout?: string | undefined
+  readonly retry?: RetryInput | undefined
   /** The stage's own options; those of a named stage may also stand beside `use`. */
   readonly with?: unknown
   readonly [option: string]: unknown
@@ -28,6 +30,8 @@ export interface CheckedStage {
   readonly concurrency: number
   readonly buffer: number
   readonly timeoutMs: number | undefined
+  readonly retry: RetryPolicies | undefined
+  readonly isPure: boolean
   readonly runsUserCode: boolean
   make(context: CreateContext): Stage
 }
@@ -47,6 +51,9 @@ export const stageSettings = {
   concurrency: count('Calls at a time, at most. Default: 1.').optional(),
   buffer: count('Deliveries that may wait in front of the stage. Default: 1.').optional(),
   timeout: duration("How long one attempt may take. Default: the subscription's timeout.", 1).optional(),
+  retry: retrySetting
+    .describe('When a failed attempt of this stage is made again. Default: as the subscription says.')
+    .optional(),
 }
 const settingsSchema = schema.strictObject(stageSettings)
 
@@ -58,7 +65,7 @@ export function checkingStageSlot(catalogue: Catalogue): StageSlot {
 }
 
 type Settings = schema.output<typeof settingsSchema>
-type Body = Pick<CheckedStage, 'runsUserCode' | 'make'>
+type Body = Pick<CheckedStage, 'isPure' | 'runsUserCode' | 'make'>
 
 function finish(settings: Settings, fallbackName: string, body: Body): Checked<CheckedStage> {
   const {
@@ -67,13 +74,15 @@ function finish(settings: Settings, fallbackName: string, body: Body): Checked<C
     buffer = defaults.buffer,
     timeout: timeoutMs,
   } = settings
-  return { ok: true, value: { name, concurrency, buffer, timeoutMs, ...body } }
+  const retry = settings.retry && retryPolicies(settings.retry)
+  return { ok: true, value: { name, concurrency, buffer, timeoutMs, retry, ...body } }
 }
 
 function checkStage(value: unknown, catalogue: Catalogue): Checked<CheckedStage> {
   if (isFunctionStage(value)) {
-    const settings = check(settingsSchema, { ...value.settings, name: value.name })
-    return settings.ok ? finish(settings.value, value.name, functionBody(value.process)) : settings
+    const { isPure = false, ...written } = value.settings
+    const settings = check(settingsSchema, { ...written, name: value.name })
+    return settings.ok ? finish(settings.value, value.name, functionBody(value.process, isPure)) : settings
   }
   if (isUse(value)) return checkEntry({ use: value }, catalogue)
   if (isDefinition(value)) return problem(`call it with its options: ${value.declaration.name}({ … })`)
@@ -83,13 +92,13 @@ function checkStage(value: unknown, catalogue: Catalogue): Checked<CheckedStage>
   return checkEntry(value as Readonly<Record<string, unknown>>, catalogue)
 }
 
-function functionBody(process: StageFunction): Body {
-  return { runsUserCode: true, make: () => ({ process }) }
+function functionBody(process: StageFunction, isPure = false): Body {
+  return { isPure, runsUserCode: true, make: () => ({ process }) }
 }
 
 function checkEntry(entry: Readonly<Record<string, unknown>>, catalogue: Catalogue): Checked<CheckedStage> {
-  const { use, name, concurrency, buffer, timeout, with: own, ...inline } = entry
-  const settings = check(settingsSchema, { name, concurrency, buffer, timeout })
+  const { use, name, concurrency, buffer, timeout, retry, with: own, ...inline } = entry
+  const settings = check(settingsSchema, { name, concurrency, buffer, timeout, retry })
   const body = checkBody({ use, own, inline, name }, catalogue)
   if (settings.ok && body.ok) return finish(settings.value, body.value.name, body.value)
   return { ok: false, issues: [settings, body].flatMap((each) => (each.ok ? [] : each.issues)) }
@@ -134,6 +143,7 @@ function checkBody(
     ok: true,
     value: {
       name: declaration.name,
+      isPure: declaration.isPure === true,
       runsUserCode: declaration.runsUserCode ?? !isBuiltIn,
       make: (context) => declaration.create(options, context),
     },

@@ -1,5 +1,6 @@
 import type { Event, EventInput, Json } from '../core/event.ts'
 import type { OutcomeName } from '../core/outcome.ts'
+import type { RetryInput } from './retry-setting.ts'
 import type { PluginContext } from './source.ts'
 
 /** What a stage is given: the event and context are frozen. */
@@ -9,6 +10,10 @@ export interface StageInput<Data = Json, Context = Readonly<Record<string, Json>
   readonly context: Context
   /** Counts from 1 within this stage. */
   readonly attempt: number
+  /** What the stage keeps under the event's key (`keyOf`), frozen; undefined: nothing yet. */
+  readonly kept?: Json | undefined
+  /** Milliseconds since 1970. */
+  readonly now: number
   /** Aborted at the stage's timeout and when the pipeline is stopped hard. */
   readonly signal: AbortSignal
   readonly log: PluginContext['log']
@@ -20,12 +25,36 @@ export interface StageResult {
   readonly reason?: string | undefined
   /** For `retry`: a duration such as `30s`. */
   readonly delay?: string | undefined
+  /** For `retry`: nothing failed, it is only too early. The delay is kept as given, and the attempt is not counted. */
+  readonly isWait?: boolean | undefined
   /** Absent: unchanged. A JSON object; what JSON cannot hold is an error of the stage. */
   readonly context?: Readonly<Record<string, unknown>> | undefined
   /** Fields of the event to replace from here on: never source, id or sequence. */
   readonly event?: Partial<Pick<EventInput, 'type' | 'subject' | 'time' | 'data' | 'meta'>> | undefined
   /** Events to append in the same commit as this step. */
-  readonly derive?: readonly (Pick<EventInput, 'type'> & Partial<EventInput>)[] | undefined
+  readonly derive?: readonly Derived[] | undefined
+  /** What the stage keeps under the event's key from now on, with `ack` and `discard`; absent: unchanged. */
+  readonly keep?: Keep | undefined
+}
+
+/** An event that a stage derives. */
+export type Derived = Pick<EventInput, 'type'> & Partial<EventInput>
+
+/** A value to be kept under a key. */
+export interface Keep {
+  /** null removes it. */
+  readonly value: Json
+  /** When `onDue` is to be called for the key, milliseconds since 1970. */
+  readonly dueAt?: number | undefined
+}
+
+/** What a stage is given when a value that it keeps is due. */
+export interface DueInput {
+  readonly key: string
+  /** Frozen. */
+  readonly value: Json
+  readonly now: number
+  readonly log: PluginContext['log']
 }
 
 /**
@@ -36,6 +65,17 @@ export interface StageResult {
 export interface Stage {
   // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is meant
   process(input: StageInput): StageResult | undefined | void | Promise<StageResult | undefined | void>
+  /**
+   * For a stage that keeps values: the key of an event, or undefined for one that has none. Events of one key are processed
+   * one at a time; the value is committed with the step that changed it, so that it counts each event exactly once.
+   */
+  keyOf?(input: Pick<StageInput, 'event' | 'context'>): string | undefined
+  /**
+   * A value that the stage keeps is due. Called once for it, unless it fails; what it derives is committed with what it
+   * keeps from then on (nothing returned: the value stays, and is due no more).
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is meant
+  onDue?(input: DueInput): { readonly keep?: Keep; readonly derive?: readonly Derived[] } | undefined | void
   open?(context: PluginContext): void | Promise<void>
   close?(): void | Promise<void>
 }
@@ -44,4 +84,11 @@ export interface StageSettings {
   readonly concurrency?: number | undefined
   readonly buffer?: number | undefined
   readonly timeout?: string | undefined
+  /** When a failed attempt of this stage is made again. Default: as the subscription says. */
+  readonly retry?: RetryInput | undefined
+  /**
+   * True for a function without side effects whose result follows from what it is given: it is not committed, costs no
+   * write, and may run again after a crash.
+   */
+  readonly isPure?: boolean | undefined
 }

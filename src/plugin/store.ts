@@ -1,9 +1,11 @@
 import type { Event, EventRecord, Sequence } from '../core/event.ts'
 import type {
+  BatchRow,
   DeadRow,
   DeliveryRow,
   HeldRow,
   HistoryRow,
+  KeptRow,
   LedgerRecord,
   LedgerState,
   SuspectMark,
@@ -45,6 +47,12 @@ export interface LedgerChange {
   readonly bury?: readonly DeadRow[] | undefined
   readonly unbury?: readonly Sequence[] | undefined
   readonly hold?: readonly HeldRow[] | undefined
+  /** Batches of pull clients to insert or replace, by name. */
+  readonly batches?: readonly BatchRow[] | undefined
+  /** Values of stages to insert, replace or remove, by stage and key. */
+  readonly kept?: readonly KeptRow[] | undefined
+  /** Batches that are forgotten. */
+  readonly endBatches?: readonly string[] | undefined
   readonly history?: readonly HistoryRow[] | undefined
   /** The suspect mark; null clears it (a clean stop). */
   readonly mark?: SuspectMark | null | undefined
@@ -87,10 +95,17 @@ export interface EventPage {
 export interface RowQuery {
   /** Rows due at or before this time, in order of due time; without it, in order of sequence. */
   readonly dueBefore?: number | undefined
+  /** With `dueBefore`: only rows due at or after this time. */
+  readonly dueFrom?: number | undefined
   readonly after?: Sequence | undefined
   readonly sequences?: readonly Sequence[] | undefined
   readonly limit: number
 }
+
+export type KeptQuery =
+  | { readonly stage: string; readonly keys: readonly string[] }
+  | { readonly stage: string; readonly after?: string | undefined; readonly limit: number }
+  | { readonly dueBefore: number; readonly limit: number }
 
 export interface DeadQuery {
   readonly after?: Sequence | undefined
@@ -207,6 +222,10 @@ export interface Store {
   /** Due time of the next `waiting` or `leased` row; undefined when there is none. */
   nextDue(subscription: string): Promise<number | undefined>
   held(subscription: string): Promise<readonly HeldRow[]>
+  /** Values that stages keep: by key in no particular order, in order of key, or in order of due time. */
+  kept(subscription: string, query: KeptQuery): Promise<readonly KeptRow[]>
+  /** What is remembered of the batches of pull clients, in no particular order. */
+  batches(subscription: string): Promise<readonly BatchRow[]>
   dead(subscription: string, query: DeadQuery): Promise<readonly DeadRow[]>
   history(subscription: string, query: HistoryQuery): Promise<HistoryPage>
   /** Settled counts of history that was pruned: state → count. */

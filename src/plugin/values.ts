@@ -1,14 +1,16 @@
-import { parseDuration, parseSize } from '../core/duration.ts'
+import { parseDuration, parseRate, parseSize, type Rate } from '../core/duration.ts'
 import { schema } from './schema.ts'
 
 type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string }
 
 /** A setting that is a duration such as `30s`; checked, it is milliseconds. */
-export function duration(description: string, minMs = 0) {
+export function duration(description: string, minMs = 0, maxMs = Number.MAX_SAFE_INTEGER) {
   return textOf(description, (input): Read<number> => {
     const parsed = parseDuration(input)
     if (!parsed.ok) return parsed
-    return parsed.ms < minMs ? { ok: false, problem: `too short: at least ${minMs}ms` } : { ok: true, value: parsed.ms }
+    if (parsed.ms < minMs) return { ok: false, problem: `too short: at least ${minMs}ms` }
+    if (parsed.ms > maxMs) return { ok: false, problem: `too long: at most ${maxMs}ms` }
+    return { ok: true, value: parsed.ms }
   })
 }
 
@@ -18,6 +20,14 @@ export function size(description: string) {
     const parsed = parseSize(input)
     if (!parsed.ok) return parsed
     return parsed.bytes < 1 ? { ok: false, problem: 'too small: at least 1B' } : { ok: true, value: parsed.bytes }
+  })
+}
+
+/** A setting that is a rate such as `100/s`. */
+export function rate(description: string) {
+  return textOf(description, (input): Read<Rate> => {
+    const parsed = parseRate(input)
+    return parsed.ok ? { ok: true, value: parsed } : parsed
   })
 }
 

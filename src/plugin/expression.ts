@@ -1,0 +1,237 @@
+import { Environment } from '@marcbachmann/cel-js'
+import type { Event, Json } from '../core/event.ts'
+
+/** A compiled expression: pure, bounded, and without loops over anything but the values it is given. */
+export interface Expression {
+  readonly text: string
+  /** Which of the names it was compiled for it looks at. */
+  readonly uses: ReadonlySet<string>
+  /** A member that must be this very text for it to be true: `meta.tenant == "x"`, alone or joined by `&&`. */
+  readonly only?: { readonly path: string; readonly value: string } | undefined
+  /** Its value as JSON: whole numbers are numbers. Throws an `ExpressionError` that names what failed. */
+  evaluate(scope: Readonly<Record<string, unknown>>): Json
+}
+
+export type CompiledExpression =
+  | { readonly ok: true; readonly expression: Expression }
+  | { readonly ok: false; readonly problem: string }
+
+/** An expression could not be evaluated for this value: a member is missing, or types do not fit. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError'
+}
+
+const maxLength = 4096
+const limits = { maxAstNodes: 1000, maxDepth: 50, maxListElements: 200, maxMapEntries: 200, maxCallArguments: 16 }
+/** A result larger than this many values is an error: nested macros can multiply. */
+const maxValues = 10_000
+
+/** JSON has one kind of number, CEL several: whole literals in an expression work with numbers of the data. */
+function createEnvironment(): Environment {
+  const environment = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true, limits })
+  const operations: Readonly<Record<string, (a: number, b: number) => number>> = {
+    '+': (a, b) => a + b,
+    '-': (a, b) => a - b,
+    '*': (a, b) => a * b,
+    '/': (a, b) => a / b,
+    '%': (a, b) => a % b,
+  }
+  for (const [sign, apply] of Object.entries(operations)) {
+    const withNumbers = (a: unknown, b: unknown): number => apply(Number(a), Number(b))
+    environment.registerOperator(`double ${sign} int`, withNumbers)
+    environment.registerOperator(`int ${sign} double`, withNumbers)
+    if (sign === '%') environment.registerOperator('double % double', withNumbers)
+  }
+  return environment
+}
+
+/**
+ * Compiles an expression of the Common Expression Language (https://cel.dev) once, at load, over the given names.
+ * Only own members are reached, there are no user functions, and regular expressions (`matches`) are refused, because
+ * they may run for ever on hostile input (SEC-75, SEC-76).
+ *
+ * ```ts
+ * const compiled = compileExpression('data.total > 100', ['event', 'data', 'meta'])
+ * if (compiled.ok) compiled.expression.evaluate({ data: { total: 120 } }) // true
+ * ```
+ */
+export function compileExpression(text: string, names: readonly string[]): CompiledExpression {
+  if (text.length > maxLength) return { ok: false, problem: `longer than ${maxLength} characters` }
+  const environment = environmentFor(names)
+  try {
+    const run = environment.parse(text)
+    const known = new Set(names)
+    const uses = new Set<string>()
+    const refused = inspect(run.ast, (name) => known.has(name) && uses.add(name))
+    if (refused !== undefined) return { ok: false, problem: refused }
+    const checked = run.check()
+    if (!checked.valid) return { ok: false, problem: problemOf(checked.error, names) }
+    const only = onlyOf(run.ast)
+    return { ok: true, expression: { text, uses, only, evaluate: (scope) => evaluate(text, run, scope) } }
+  } catch (error) {
+    return { ok: false, problem: problemOf(error, names) }
+  }
+}
+
+/** One for each set of names: thousands of expressions share it. */
+const environments = new Map<string, Environment>()
+
+function environmentFor(names: readonly string[]): Environment {
+  const key = names.join(' ')
+  let environment = environments.get(key)
+  if (environment === undefined) {
+    environment = createEnvironment()
+    for (const name of names) environment.registerVariable(name, 'dyn')
+    environments.set(key, environment)
+  }
+  return environment
+}
+
+/** The names that expressions over an event may use. */
+export const eventNames = ['event', 'data', 'meta'] as const
+
+/** What an expression over an event sees: `event` is the envelope, `data` and `meta` stand beside it. Only what it uses is read. */
+export function scopeOf(event: Event, uses: ReadonlySet<string>): Readonly<Record<string, unknown>> {
+  return {
+    event: uses.has('event') ? envelopeOf(event) : undefined,
+    data: uses.has('data') ? (event.data ?? null) : undefined,
+    meta: uses.has('meta') ? event.meta : undefined,
+  }
+}
+
+function envelopeOf(event: Event): Readonly<Record<string, Json>> {
+  const { id, source, type, subject, time, recordedtime, sequence, datacontenttype, dataschema } = event
+  return {
+    id,
+    source,
+    type,
+    time,
+    recordedtime,
+    sequence,
+    ...(subject !== undefined && { subject }),
+    ...(datacontenttype !== undefined && { datacontenttype }),
+    ...(dataschema !== undefined && { dataschema }),
+  }
+}
+
+function evaluate(
+  text: string,
+  run: (scope: Record<string, unknown>) => unknown,
+  scope: Readonly<Record<string, unknown>>,
+): Json {
+  let value: unknown
+  try {
+    value = run(scope as Record<string, unknown>)
+  } catch (error) {
+    throw new ExpressionError(`${shorten(text)}: ${firstLine(error)}`)
+  }
+  return jsonOf(value, text)
+}
+
+/** Values of CEL as JSON. The depth is that of the event's data, which is bounded, and of the expression. */
+function jsonOf(value: unknown, text: string): Json {
+  let left = maxValues
+  const convert = (given: unknown): Json => {
+    if (left-- <= 0) throw new ExpressionError(`${shorten(text)}: the result has more than ${maxValues} values`)
+    if (given === null || given === undefined) return null
+    if (typeof given === 'string' || typeof given === 'boolean' || typeof given === 'number') return given
+    if (typeof given === 'bigint') return Number(given)
+    if (given instanceof Date) return given.toISOString()
+    if (Array.isArray(given)) return given.map(convert)
+    if (given instanceof Map) return objectOf([...given].map(([key, item]) => [String(key), convert(item)]))
+    if (isPlain(given)) return objectOf(Object.entries(given).map(([key, item]) => [key, convert(item)]))
+    throw new ExpressionError(`${shorten(text)}: the result has a value that JSON cannot hold`)
+  }
+  return convert(value)
+}
+
+// fromEntries defines members, so that a key `__proto__` stays a key.
+const objectOf = (entries: readonly (readonly [string, Json])[]): Json => Object.fromEntries(entries)
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+const macros: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'existsOne', 'filter', 'map'])
+
+/**
+ * Walks the tree; answers what is refused. A loop inside a loop may go only over members of the outer loop's own value:
+ * all loops together then visit each value of the data about once, however they are nested.
+ */
+function inspect(node: unknown, onName: (name: string) => void, loop?: string): string | undefined {
+  if (typeof node !== 'object' || node === null) return undefined
+  if (Array.isArray(node)) {
+    for (const part of node) {
+      const refused = inspect(part, onName, loop)
+      if (refused !== undefined) return refused
+    }
+    return undefined
+  }
+  const { op, args } = node as { op?: string; args?: unknown }
+  if (op === 'id') onName(String(args))
+  if (op !== 'call' && op !== 'rcall') return inspect(args, onName, loop)
+  const [name, receiver, inner] = args as readonly [string, unknown, readonly unknown[]]
+  if (name === 'matches')
+    return 'matches() is not available, because a regular expression may run for ever; use startsWith, endsWith or contains'
+  if (op === 'call' || !macros.has(name)) return inspect([receiver, inner], onName, loop)
+  if (loop !== undefined && rootOf(receiver) !== loop)
+    return `${name}() inside another loop may only go over members of ${loop}`
+  const variable = (inner[0] as { args?: unknown } | undefined)?.args
+  return inspect(receiver, onName, loop) ?? inspect(inner, onName, String(variable))
+}
+
+/** The name at the beginning of a path such as `item.tags`. */
+function rootOf(node: unknown): string | undefined {
+  let { op, args } = node as { op?: string; args?: unknown }
+  while (op === '.' || op === '.?' || op === '[]' || op === '[?]') ({ op, args } = (args as [typeof node])[0] as never)
+  return op === 'id' ? String(args) : undefined
+}
+
+/** The first comparison of a member with a text that holds whenever the whole does. */
+function onlyOf(node: unknown): Expression['only'] {
+  const { op, args } = node as { readonly op?: string; readonly args?: readonly unknown[] }
+  if (op === '&&') return onlyOf(args![0]) ?? onlyOf(args![1])
+  if (op !== '==') return undefined
+  const [left, right] = args!
+  return equality(left, right) ?? equality(right, left)
+}
+
+function equality(member: unknown, literal: unknown): Expression['only'] {
+  const { op, args: value } = literal as { readonly op?: string; readonly args?: unknown }
+  if (op !== 'value' || typeof value !== 'string') return undefined
+  const path = pathOf(member) ?? []
+  const isKnown = path[0] === 'event' ? path.length === 2 && indexed.has(path[1]!) : path.length > 1
+  return isKnown ? { path: path.join('.'), value } : undefined
+}
+
+/** What of the envelope an index of readers looks at. */
+const indexed: ReadonlySet<string> = new Set(['id', 'source', 'type', 'subject'])
+
+/** `meta.tenant` or `meta["tenant"]` as its names; undefined for anything else. */
+function pathOf(node: unknown): readonly string[] | undefined {
+  const { op, args } = node as { readonly op?: string; readonly args?: unknown }
+  if (op === 'id') return [String(args)]
+  if (op !== '.' && op !== '[]') return undefined
+  const [object, member] = args as readonly [unknown, unknown]
+  const name = op === '.' ? member : (member as { readonly op?: string; readonly args?: unknown }).args
+  const path = pathOf(object)
+  const isPlain = typeof name === 'string' && !name.includes('.') && (op === '.' || isValue(member))
+  return path === undefined || !isPlain ? undefined : [...path, name]
+}
+
+function isValue(node: unknown): boolean {
+  return (node as { readonly op?: string }).op === 'value'
+}
+
+function problemOf(error: unknown, names: readonly string[]): string {
+  const { range } = error as { range?: { start?: number } }
+  const at = range?.start === undefined ? '' : ` at character ${range.start + 1}`
+  const line = firstLine(error)
+  const hint = line.startsWith('Unknown variable') ? `; there are: ${names.join(', ')}` : ''
+  return `not a valid expression${at}: ${line}${hint}`
+}
+
+const firstLine = (error: unknown): string => String((error as Error).message).split('\n')[0]!
+const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text)
