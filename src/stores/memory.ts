@@ -73,6 +73,8 @@ function openMemoryStore(platform: Platform): Store {
     rows: guarded('read rows', (subscription, query) => ledgers.rows(subscription, query)),
     nextDue: guarded('read rows', (subscription) => ledgers.nextDue(subscription)),
     held: guarded('read rows', (subscription) => ledgers.held(subscription)),
+    kept: guarded('read what stages keep', (subscription, query) => ledgers.kept(subscription, query)),
+    batches: guarded('read batches', (subscription) => ledgers.batches(subscription)),
     dead: guarded('read dead letters', (subscription, query) => ledgers.dead(subscription, query)),
     history: guarded('read history', (subscription, query) => ledgers.history(subscription, query)),
     historyBase: guarded('read history', (subscription) => ledgers.historyBase(subscription)),

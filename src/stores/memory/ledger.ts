@@ -1,16 +1,18 @@
 import type { Sequence } from '../../core/event.ts'
 import { foldHistory } from '../../core/history.ts'
 import type {
+  BatchRow,
   DeadRow,
   DeliveryRow,
   HeldRow,
   HistoryRow,
+  KeptRow,
   LedgerRecord,
   LedgerState,
   SuspectMark,
 } from '../../core/ledger-state.ts'
 import { compilePatterns } from '../../core/match.ts'
-import type { DeadQuery, HistoryQuery, LedgerChange, RowQuery } from '../../plugin/store.ts'
+import type { DeadQuery, HistoryQuery, KeptQuery, LedgerChange, RowQuery } from '../../plugin/store.ts'
 
 /** A history row with its place among all. */
 export interface HistoryEntry {
@@ -29,6 +31,8 @@ export class MemoryLedger {
   readonly #rows = new Map<Sequence, DeliveryRow>()
   readonly #dead = new Map<Sequence, DeadRow>()
   readonly #held = new Map<string, readonly Sequence[]>()
+  readonly #batches = new Map<string, BatchRow>()
+  readonly #kept = new Map<string, KeptRow>()
   #history: HistoryEntry[] = []
   #historyBase: Record<string, number> = {}
 
@@ -65,17 +69,24 @@ export class MemoryLedger {
       if (sequences.length === 0) this.#held.delete(key)
       else this.#held.set(key, sequences)
     }
+    for (const batch of change.endBatches ?? []) this.#batches.delete(batch)
+    for (const row of change.batches ?? []) this.#batches.set(row.batch, row)
+    for (const row of change.kept ?? []) {
+      const name = `${row.stage} ${row.key}`
+      if (row.value === null) this.#kept.delete(name)
+      else this.#kept.set(name, row)
+    }
     for (const row of change.history ?? []) this.#history.push({ place: nextPlace(), row })
     if (change.mark !== undefined) this.mark = change.mark ?? undefined
   }
 
   rows(query: RowQuery): DeliveryRow[] {
-    const { dueBefore, after = 0, sequences } = query
+    const { dueBefore, dueFrom = 0, after = 0, sequences } = query
     const picked = sequences === undefined ? undefined : new Set(sequences)
     const rows = [...this.#rows.values()].filter(
       (row) =>
         row.sequence > after &&
-        (dueBefore === undefined || row.dueAt <= dueBefore) &&
+        (dueBefore === undefined || (row.dueAt <= dueBefore && row.dueAt >= dueFrom)) &&
         (picked === undefined || picked.has(row.sequence)),
     )
     return rows.sort(rowOrder(query)).slice(0, query.limit)
@@ -91,6 +102,29 @@ export class MemoryLedger {
     return [...this.#held].map(([key, sequences]) => ({ key, sequences })).sort(heldOrder)
   }
 
+  batches(): BatchRow[] {
+    return [...this.#batches.values()]
+  }
+
+  kept(query: KeptQuery): KeptRow[] {
+    const rows = [...this.#kept.values()]
+    if ('keys' in query) {
+      const wanted = new Set(query.keys)
+      return rows.filter(({ stage, key }) => stage === query.stage && wanted.has(key))
+    }
+    if ('dueBefore' in query) {
+      return rows
+        .filter(({ dueAt }) => dueAt !== undefined && dueAt <= query.dueBefore)
+        .sort((a, b) => a.dueAt! - b.dueAt! || compare(a.stage, b.stage) || compare(a.key, b.key))
+        .slice(0, query.limit)
+    }
+    const { stage, after = '', limit } = query
+    return rows
+      .filter((row) => row.stage === stage && compare(row.key, after) > 0)
+      .sort((a, b) => compare(a.key, b.key))
+      .slice(0, limit)
+  }
+
   dead(query: DeadQuery): DeadRow[] {
     const { after = 0, sequences, type, diedBefore } = query
     const picked = sequences === undefined ? undefined : new Set(sequences)
@@ -99,7 +133,7 @@ export class MemoryLedger {
       (row) =>
         row.sequence > after &&
         (picked === undefined || picked.has(row.sequence)) &&
-        (matches === undefined || matches(row.event.type)) &&
+        (matches === undefined || matches(row.event?.type ?? '')) &&
         (diedBefore === undefined || row.diedAt < diedBefore),
     )
     return rows.sort((a, b) => a.sequence - b.sequence).slice(0, query.limit)
@@ -148,4 +182,9 @@ export const positionOf = ({ row, place }: HistoryEntry): string => `${row.last}
 function isLater({ row, place }: HistoryEntry, position: string): boolean {
   const [last = 0, before = 0] = position.split('.').map(Number)
   return row.last > last || (row.last === last && place > before)
+}
+
+/** In the order of code points, as SQLite compares text. */
+function compare(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

@@ -1,5 +1,13 @@
-import type { DeadRow, DeliveryRow, HeldRow, LedgerRecord, LedgerState } from '../../core/ledger-state.ts'
-import type { DeadQuery, HistoryPage, HistoryQuery, LedgerChange, RowQuery } from '../../plugin/store.ts'
+import type {
+  BatchRow,
+  DeadRow,
+  DeliveryRow,
+  HeldRow,
+  KeptRow,
+  LedgerRecord,
+  LedgerState,
+} from '../../core/ledger-state.ts'
+import type { DeadQuery, HistoryPage, HistoryQuery, KeptQuery, LedgerChange, RowQuery } from '../../plugin/store.ts'
 import { historyOrder, MemoryLedger, positionOf, rowOrder } from './ledger.ts'
 
 /** Every ledger of a memory store, by subscription and partition. */
@@ -62,6 +70,15 @@ export class MemoryLedgers {
 
   held(subscription: string): HeldRow[] {
     return this.#of(subscription).flatMap((ledger) => ledger.held())
+  }
+
+  kept(subscription: string, query: KeptQuery): KeptRow[] {
+    const rows = this.#of(subscription).flatMap((ledger) => ledger.kept(query))
+    return 'limit' in query ? rows.slice(0, query.limit) : rows
+  }
+
+  batches(subscription: string): BatchRow[] {
+    return this.#of(subscription).flatMap((ledger) => ledger.batches())
   }
 
   dead(subscription: string, query: DeadQuery): DeadRow[] {

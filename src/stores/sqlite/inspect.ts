@@ -31,7 +31,7 @@ export function createInspector({ database: options }: WriterData) {
     /** What SQLite says of its own pages and indexes. */
     structure(): string[] {
       const found = prepareRows(database, `PRAGMA integrity_check(${mostProblems})`).all() as unknown as [string][]
-      return found.map(([line]) => line).filter((line) => line !== 'ok')
+      return [...found.map(([line]) => line).filter((line) => line !== 'ok'), ...brokenRows(database)]
     },
     /** Checksums and contiguous sequences, a slice at a time. */
     events(from: Sequence, head: Sequence): Slice {
@@ -84,6 +84,20 @@ export type InspectorOperations = ReturnType<typeof createInspector>
 
 const gap = (from: Sequence, to: Sequence): string =>
   from === to ? `event ${from} is missing` : `events ${from} to ${to} are missing`
+
+/** Rows of subscriptions whose text is no JSON any more. */
+function brokenRows(database: DatabaseSync): string[] {
+  const look = (sql: string) => prepareRows(database, `${sql} LIMIT ${mostProblems}`).all() as unknown as unknown[][]
+  const ledgers = look('SELECT subscription FROM ledgers WHERE NOT json_valid(body)')
+  return [
+    ...ledgers.map(([subscription]) => `the ledger of ${subscription} is damaged`),
+    ...(['deliveries', 'dead'] as const).flatMap((table) =>
+      look(`SELECT subscription, sequence FROM ${table} WHERE NOT json_valid(body)`).map(
+        ([subscription, sequence]) => `what ${subscription} remembers of event ${sequence} is damaged (${table})`,
+      ),
+    ),
+  ]
+}
 
 function identityProblems(database: DatabaseSync): string[] {
   const problems: string[] = []

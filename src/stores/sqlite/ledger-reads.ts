@@ -1,33 +1,33 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Sequence } from '../../core/event.ts'
 import { compilePatterns } from '../../core/match.ts'
-import type { DeadQuery, HistoryQuery, RowQuery } from '../../plugin/store.ts'
-import { prepareRows } from './database.ts'
+import type { DeadQuery, HistoryQuery, KeptQuery, RowQuery } from '../../plugin/store.ts'
+import { prepareRows, scalar } from './database.ts'
 import type { WireLedger } from './protocol.ts'
 
 type Value = string | number
 
 /** Every ledger, or one subscription's, with what is counted from its rows. */
-export function readLedgers(database: DatabaseSync): WireLedger[] {
-  return database
-    .prepare(
-      `WITH open AS (SELECT subscription, count(*) AS rows, min(sequence) AS lowest FROM deliveries GROUP BY subscription),
-            waiting AS (SELECT subscription, sum(count) AS rows, min(lowest) AS lowest FROM held GROUP BY subscription),
-            died AS (SELECT subscription, count(*) AS rows FROM dead GROUP BY subscription)
+export function readLedgers(database: DatabaseSync, subscription?: string): WireLedger[] {
+  const only = subscription === undefined ? '' : 'WHERE subscription = :subscription'
+  const statement = database.prepare(
+    `WITH open AS (SELECT subscription, count(*) AS rows, min(sequence) AS lowest FROM deliveries ${only} GROUP BY subscription),
+            waiting AS (SELECT subscription, sum(count) AS rows, min(lowest) AS lowest FROM held ${only} GROUP BY subscription),
+            died AS (SELECT subscription, count(*) AS rows FROM dead ${only} GROUP BY subscription)
        SELECT ledgers.*, ifnull(open.rows, 0) + ifnull(waiting.rows, 0) AS openRows, ifnull(died.rows, 0) AS deadRows,
               min(ifnull(open.lowest, waiting.lowest), ifnull(waiting.lowest, open.lowest)) AS lowestRow
        FROM ledgers LEFT JOIN open USING (subscription) LEFT JOIN waiting USING (subscription) LEFT JOIN died USING (subscription)
-       ORDER BY subscription, partition`,
-    )
-    .all()
-    .map((row) => ({ ...row }) as unknown as WireLedger)
+       ${only} ORDER BY subscription, partition`,
+  )
+  const rows = subscription === undefined ? statement.all() : statement.all({ subscription })
+  return rows.map((row) => ({ ...row }) as unknown as WireLedger)
 }
 
 /** The reader's half of the ledger statements: flat rows in the order in which rows.ts decodes them. */
 export function createLedgerReads(database: DatabaseSync) {
   const prepare = (sql: string) => prepareRows(database, sql)
   const due = prepare(
-    'SELECT sequence, due, body FROM deliveries WHERE subscription = ? AND due <= ? AND sequence > ? ORDER BY due, sequence LIMIT ?',
+    'SELECT sequence, due, body FROM deliveries WHERE subscription = ? AND due >= ? AND due <= ? AND sequence > ? ORDER BY due, sequence LIMIT ?',
   )
   const rowsAfter = prepare(
     'SELECT sequence, due, body FROM deliveries WHERE subscription = ? AND sequence > ? ORDER BY sequence LIMIT ?',
@@ -39,6 +39,8 @@ export function createLedgerReads(database: DatabaseSync) {
     'SELECT sequence, died, type, body FROM dead WHERE subscription = ? AND sequence > ? ORDER BY sequence',
   )
   const oneDead = prepare('SELECT sequence, died, type, body FROM dead WHERE subscription = ? AND sequence = ?')
+  let batches: ReturnType<typeof prepare> | undefined
+  let kept: Readonly<Record<'one' | 'after' | 'due', ReturnType<typeof prepare>>> | undefined
   const span = prepare('SELECT span FROM history_span WHERE subscription = ?')
   const historyOf = prepare(
     'SELECT last, n, first, at, body FROM history WHERE subscription = ? AND last >= ? AND last <= ? AND first <= ? ORDER BY last, n LIMIT ?',
@@ -57,13 +59,37 @@ export function createLedgerReads(database: DatabaseSync) {
           .filter((row) => isWanted(row as unknown as Value[], query))
           .slice(0, query.limit)
       }
-      if (query.dueBefore !== undefined) return due.all(subscription, query.dueBefore, query.after ?? 0, query.limit)
+      if (query.dueBefore !== undefined)
+        return due.all(subscription, query.dueFrom ?? 0, query.dueBefore, query.after ?? 0, query.limit)
       return rowsAfter.all(subscription, query.after ?? 0, query.limit)
     },
     nextDue(subscription: string): number | null {
       return (nextDue.get(subscription) as unknown as [number | null])[0]
     },
     held: (subscription: string): unknown[] => held.all(subscription),
+    batches(subscription: string): unknown[] {
+      // A file of the first version that is only read has no such table.
+      if ((scalar(database, 'PRAGMA user_version') ?? 0) < 2) return []
+      batches ??= prepare('SELECT body FROM batches WHERE subscription = ?')
+      return batches.all(subscription)
+    },
+    kept(subscription: string, query: KeptQuery): unknown[] {
+      // A file of an earlier version that is only read has no such table.
+      if ((scalar(database, 'PRAGMA user_version') ?? 0) < 3) return []
+      kept ??= {
+        one: prepare('SELECT stage, key, due, value FROM kept WHERE subscription = ? AND stage = ? AND key = ?'),
+        after: prepare(
+          'SELECT stage, key, due, value FROM kept WHERE subscription = ? AND stage = ? AND key > ? ORDER BY key LIMIT ?',
+        ),
+        due: prepare(
+          'SELECT stage, key, due, value FROM kept WHERE subscription = ? AND due <= ? ORDER BY due, stage, key LIMIT ?',
+        ),
+      }
+      const { one, after, due } = kept
+      if ('keys' in query) return query.keys.flatMap((key) => one.all(subscription, query.stage, key))
+      if ('dueBefore' in query) return due.all(subscription, query.dueBefore, query.limit)
+      return after.all(subscription, query.stage, query.after ?? '', query.limit)
+    },
     dead(subscription: string, query: DeadQuery): unknown[] {
       const isType = query.type === undefined ? () => true : compilePatterns(query.type)
       const found: unknown[] = []

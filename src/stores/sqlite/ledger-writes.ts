@@ -36,6 +36,10 @@ export function createLedgerWrites(database: DatabaseSync, generation: number): 
     'INSERT OR REPLACE INTO held (subscription, key, lowest, count, sequences) VALUES (?, ?, ?, ?, ?)',
   )
   const release = prepare('DELETE FROM held WHERE subscription = ? AND key = ?')
+  const putBatch = prepare('INSERT OR REPLACE INTO batches (subscription, batch, body) VALUES (?, ?, ?)')
+  const endBatch = prepare('DELETE FROM batches WHERE subscription = ? AND batch = ?')
+  const keep = prepare('INSERT OR REPLACE INTO kept (subscription, stage, key, due, value) VALUES (?, ?, ?, ?, ?)')
+  const unkeep = prepare('DELETE FROM kept WHERE subscription = ? AND stage = ? AND key = ?')
   const history = prepare('INSERT INTO history (subscription, last, n, first, at, body) VALUES (?, ?, ?, ?, ?, ?)')
   const widen = prepare('INSERT OR REPLACE INTO history_span (subscription, span) VALUES (?, ?)')
   const spans = new Map<string, number>()
@@ -109,6 +113,14 @@ export function createLedgerWrites(database: DatabaseSync, generation: number): 
             rows[at + 3] as string,
           )
       }
+      for (const batch of change.endBatches ?? []) endBatch.run(subscription, batch)
+      for (let rows = change.batches ?? [], at = 0; at < rows.length; at += 2)
+        putBatch.run(subscription, rows[at]!, rows[at + 1]!)
+      for (let rows = change.kept ?? [], at = 0; at < rows.length; at += 4) {
+        const [stage, key, due, value] = [rows[at]!, rows[at + 1]!, rows[at + 2]!, rows[at + 3]!]
+        if (value === null) unkeep.run(subscription, stage, key)
+        else keep.run(subscription, stage, key, due, value)
+      }
       if (change.history !== undefined) addHistory(subscription, change.history)
     },
     setMark(subscription, partition, epoch, mark) {
@@ -126,7 +138,10 @@ export function createLedgerWrites(database: DatabaseSync, generation: number): 
         const row = epochOf.get(subscription, partition) as { epoch: number }
         epochs.set(keyOf(subscription, partition), row.epoch)
       }
-      const stored = new Map(readLedgers(database).map((row) => [keyOf(row.subscription, row.partition), row]))
+      // One that comes to thousands of others does not read them all.
+      const [one] = wanted
+      const rows = readLedgers(database, wanted.length === 1 ? one?.subscription : undefined)
+      const stored = new Map(rows.map((row) => [keyOf(row.subscription, row.partition), row]))
       return wanted.map(({ subscription, partition }) => stored.get(keyOf(subscription, partition)) as WireLedger)
     },
   }

@@ -38,6 +38,11 @@ export interface WireChange {
   readonly unbury?: readonly Sequence[]
   /** key, lowest, count, sequences; count 0 removes */
   readonly hold?: readonly (string | number)[]
+  /** name, body */
+  readonly batches?: readonly string[]
+  readonly endBatches?: readonly string[]
+  /** stage, key, due, value; a value of null removes */
+  readonly kept?: readonly (string | number | null)[]
   /** last, first, at, body */
   readonly history?: readonly (string | number)[]
 }

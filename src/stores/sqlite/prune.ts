@@ -79,6 +79,8 @@ const subscriptionTables = [
   ['deliveries', 'sequence'],
   ['dead', 'sequence'],
   ['held', 'key'],
+  ['batches', 'batch'],
+  ['kept', '(stage, key)'],
   ['history', '(last, n)'],
   ['history_base', 'state'],
   ['history_span', 'subscription'],

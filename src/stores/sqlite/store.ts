@@ -5,7 +5,7 @@ import type { GroupCommit } from './group-commit.ts'
 import type { Heads } from './heads.ts'
 import type { Port } from './port.ts'
 import type { ReaderOperations } from './reader-operations.ts'
-import { decodeDead, decodeDelivery, decodeHeld, decodeHistory, decodeLedger } from './rows.ts'
+import { decodeBatch, decodeDead, decodeDelivery, decodeHeld, decodeHistory, decodeKept, decodeLedger } from './rows.ts'
 import { decodeEvents, type Tail } from './tail.ts'
 import type { WriterOperations } from './writer-operations.ts'
 
@@ -34,6 +34,8 @@ type Ledgers = Pick<
   | 'rows'
   | 'nextDue'
   | 'held'
+  | 'batches'
+  | 'kept'
   | 'dead'
   | 'history'
   | 'historyBase'
@@ -144,6 +146,8 @@ export function ledgerMethods({ reader, writer }: StoreParts): Ledgers {
     rows: async (subscription, query) => (await reader().call('rows', subscription, query)).map(decodeDelivery),
     nextDue: async (subscription) => (await reader().call('nextDue', subscription)) ?? undefined,
     held: async (subscription) => (await reader().call('held', subscription)).map(decodeHeld),
+    kept: async (subscription, query) => (await reader().call('kept', subscription, query)).map(decodeKept),
+    batches: async (subscription) => (await reader().call('batches', subscription)).map(decodeBatch),
     dead: async (subscription, query) => (await reader().call('dead', subscription, query)).map(decodeDead),
     async history(subscription, query) {
       const found = (await reader().call('history', subscription, query)).map(decodeHistory)
@@ -160,10 +164,15 @@ export function ledgerMethods({ reader, writer }: StoreParts): Ledgers {
 /** Commits, marks, cursors, state, retention. */
 export function writeMethods({ group, heads, now, path, reader, writer }: StoreParts): Writes {
   return {
-    async commit(commits) {
-      writer()
-      if (group === undefined) throw readOnlyError(path)
-      return commits.length === 0 ? [] : group.commit(commits)
+    // Not an async function: each of these is a promise less for every event that comes alone.
+    commit(commits) {
+      try {
+        writer()
+      } catch (error) {
+        return Promise.reject(error)
+      }
+      if (group === undefined) return Promise.reject(readOnlyError(path))
+      return commits.length === 0 ? Promise.resolve([]) : group.commit(commits)
     },
     async mark(subscription, partition, epoch, mark) {
       await writer().call('mark', subscription, partition, epoch, mark === null ? null : JSON.stringify(mark))

@@ -18,11 +18,11 @@ test('one object serves every reader', () => {
 })
 
 // G28
-test('it holds at most 65,536 events and 32 MiB, the newest ones', () => {
+test('it holds at most 16,384 events and 32 MiB, the newest ones', () => {
   const tail = createTail(10)
   const { fields } = packed('a')
   for (let n = 11; n <= 70_010; n++) tail.add(n, 5, fields, 0, 100)
-  expect(tail.first()).toBe(70_010 - 65_536 + 1)
+  expect(tail.first()).toBe(70_010 - 16_384 + 1)
   expect(tail.get(tail.first() - 1)).toBeUndefined()
   expect(tail.get(tail.first())?.sequence).toBe(tail.first())
   for (let n = 70_011; n <= 70_050; n++) tail.add(n, 5, fields, 0, 1024 * 1024)

@@ -1,8 +1,11 @@
 import { Event, type Sequence } from '../../core/event.ts'
 import { type Field, fieldsPerEvent, unpackRecord } from './record.ts'
 
-/** A power of two: a sequence's place is its low bits. */
-const mostEvents = 65_536
+/**
+ * A power of two: a sequence's place is its low bits. Four times as many measured no faster and held 80 MiB more: what is
+ * kept long enough to grow old is collected late.
+ */
+const mostEvents = 16_384
 const mostBytes = 32 * 1024 * 1024
 
 /**
