@@ -6,6 +6,11 @@ export function escapeControl(text: string): string {
   return text.replace(unsafe, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
+/** The same text without such characters. */
+export function removeControl(text: string): string {
+  return text.replace(unsafe, '')
+}
+
 /** The longest beginning of `text` that takes at most `bytes` in UTF-8, never cutting a character. */
 export function cutToBytes(text: string, bytes: number): string {
   if (text.length * 3 <= bytes) return text

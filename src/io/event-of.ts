@@ -7,7 +7,7 @@ export type SourceEvent = Omit<EventInput, 'source'> & { readonly source?: strin
 type Members = Readonly<Record<string, unknown>>
 
 const fields = ['id', 'source', 'type', 'subject', 'time', 'data', 'meta', 'datacontenttype', 'dataschema'] as const
-const fieldNames = new Set<string>(fields)
+const fieldNames = new Set<string>([...fields, 'notBefore'])
 
 /**
  * The event that a JSON value is, if it is one: a CloudEvent (with `specversion`), or an object with `id`, `source` and

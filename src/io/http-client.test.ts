@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type HttpAnswer, type HttpClient, openEgress, openHttpClient } from './http-client.ts'
+import { loopbackEgress } from '../testing/loopback-egress.ts'
+import { type HttpAnswer, type HttpClient, openHttpClient } from './http-client.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -23,7 +25,7 @@ async function listen(server: Server | TcpServer): Promise<number> {
 }
 
 function open(options: Parameters<typeof openHttpClient>[0] = {}): HttpClient {
-  const client = openHttpClient(options)
+  const client = openHttpClient({ egress: loopbackEgress, ...options })
   cleanups.push(() => client.close())
   return client
 }
@@ -141,21 +143,145 @@ describe('the http client', () => {
     expect(await failureOf(new URL(`http://127.0.0.1:${await listen(babbling)}/`))).toBe('protocol')
     const { url } = await serve((_, response) => response.end())
     expect(await failureOf(new URL(`https://127.0.0.1:${url.port}/`))).toBe('tls')
-    expect(await failureOf(new URL('http://nothing.invalid/'))).toBe('dns')
+    expect(await failureOf(new URL('https://nothing.invalid/'))).toBe('dns')
   })
 
-  // SEC-11
-  it('asks the egress rules on every attempt and connects to nothing they refuse', async () => {
-    let requests = 0
-    const { url } = await serve((request, response) => {
-      requests++
-      request.resume().on('end', () => response.end())
+  // SEC-8
+  it('keeps the host name for TLS, though it connects to an address', async () => {
+    const named = Promise.withResolvers<string>()
+    const server = createTlsServer({
+      SNICallback: (name, done) => {
+        named.resolve(name)
+        done(null)
+      },
     })
-    let isAllowed = true
-    const client = open({ egress: { ...openEgress, allows: () => isAllowed } })
-    expect(await post(client, url)).toMatchObject({ status: 200 })
-    isAllowed = false
-    expect(await post(client, url)).toEqual({ kind: 'blocked' })
-    expect(requests).toBe(1)
+    server.on('tlsClientError', () => undefined)
+    const port = await listen(server)
+    const client = open({
+      resolve: (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }]),
+    })
+    expect(await post(client, new URL(`https://hook.example:${port}/`))).toEqual({ kind: 'failed', failure: 'tls' })
+    expect(await named.promise).toBe('hook.example')
+  })
+})
+
+const noAbort = (): void => undefined
+
+describe('a request for a whole answer', () => {
+  it('has method, headers and body, and gives status, headers and bytes whatever the status', async () => {
+    const { url } = await serve((request, response) => {
+      let body = ''
+      request.setEncoding('utf8').on('data', (text) => (body += text))
+      request.on('end', () => {
+        response.writeHead(404, {
+          'x-seen': `${request.method} ${request.headers['x-a']} ${body}`,
+          'set-cookie': ['a', 'b'],
+        })
+        response.end(Buffer.from([0, 255]))
+      })
+    })
+    const client = open()
+    const put = { method: 'PUT', url, headers: ['X-A', '1'], body: 'hé', onAbort: noAbort, maxBodyBytes: 10 }
+    const answer = await client.request(put)
+    if (answer.kind !== 'response') throw new Error(answer.kind)
+    expect(answer).toMatchObject({ status: 404, isTruncated: false, body: Buffer.from([0, 255]) })
+    expect(answer.headers.get('x-seen')).toBe('PUT 1 hé')
+    expect(answer.headers.get('set-cookie')).toBe('a, b')
+  })
+
+  it('reads no more than is wanted, and says so', async () => {
+    const closed = Promise.withResolvers<void>()
+    const { url } = await serve((_, response) => {
+      const more = (): void => void (response.destroyed || response.write('x'.repeat(65_536), more))
+      more()
+      response.on('close', () => closed.resolve())
+    })
+    const answer = await open().request({ url, headers: [], onAbort: noAbort, maxBodyBytes: 1000 })
+    expect(answer).toMatchObject({ kind: 'response', isTruncated: true })
+    expect(answer.kind === 'response' && answer.body.length).toBe(1000)
+    await closed.promise
+  })
+
+  // SEC-77
+  it('keeps header names of other people in a map', async () => {
+    const raw = createTcpServer((socket) =>
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n__proto__: x\r\nconnection: close\r\n\r\n')),
+    )
+    const rawUrl = new URL(`http://127.0.0.1:${await listen(raw)}/`)
+    const client = open()
+    const answer = await client.request({ url: rawUrl, headers: [], onAbort: noAbort, maxBodyBytes: 10 })
+    expect(answer.kind === 'response' && answer.headers.get('__proto__')).toBe('x')
+    expect(await post(client, rawUrl)).toMatchObject({ status: 200 })
+  })
+
+  it('answers a timeout, refused addresses and failures as values', async () => {
+    const asked = Promise.withResolvers<void>()
+    const { url } = await serve((_, response) => {
+      response.write('beginning')
+      asked.resolve()
+    })
+    const controller = new AbortController()
+    const onAbort = (listener: () => void) => controller.signal.addEventListener('abort', listener)
+    const client = open()
+    const answer = client.request({ url, headers: [], onAbort, maxBodyBytes: 10_000 })
+    await asked.promise
+    controller.abort()
+    expect(await answer).toEqual({ kind: 'failed', failure: 'timeout' })
+    const ask = (text: string) =>
+      client.request({ url: new URL(text), headers: [], onAbort: noAbort, maxBodyBytes: 10 })
+    expect(await ask('https://10.0.0.1/')).toEqual({ kind: 'blocked' })
+    expect(await ask('https://nothing.invalid/')).toEqual({ kind: 'failed', failure: 'dns' })
+    const already = { onAbort: (listener: () => void) => listener() }
+    expect(await client.request({ url, headers: [], ...already, maxBodyBytes: 10 })).toEqual({
+      kind: 'failed',
+      failure: 'timeout',
+    })
+  })
+})
+
+describe('a request for a long answer', () => {
+  it('gives the beginning at once and the bytes as they come, until it is closed', async () => {
+    const closed = Promise.withResolvers<void>()
+    const next = Promise.withResolvers<void>()
+    const { url } = await serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write('one')
+      void next.promise.then(() => response.write('two'))
+      response.on('close', () => closed.resolve())
+    })
+    const stream = await open().open({ url, headers: ['accept', 'text/event-stream'], onAbort: noAbort })
+    if (stream.kind !== 'response') throw new Error(stream.kind)
+    expect([stream.status, stream.headers.get('content-type')]).toEqual([200, 'text/event-stream'])
+    const seen: string[] = []
+    for await (const part of stream.body) {
+      seen.push(Buffer.from(part).toString())
+      next.resolve()
+      if (seen.length === 2) break
+    }
+    expect(seen).toEqual(['one', 'two'])
+    stream.close()
+    stream.close()
+    await closed.promise
+  })
+
+  it('ends with an error when it is aborted or the connection breaks', async () => {
+    const sockets: Socket[] = []
+    const { url } = await serve((request, response) => {
+      sockets.push(request.socket)
+      response.write('one')
+    })
+    const client = open()
+    const read = async (onAbort: (listener: () => void) => void, then: () => void) => {
+      const stream = await client.open({ url, headers: [], onAbort })
+      if (stream.kind !== 'response') throw new Error(stream.kind)
+      for await (const _ of stream.body) then()
+    }
+    const controller = new AbortController()
+    const onAbort = (listener: () => void) => controller.signal.addEventListener('abort', listener)
+    await expect(read(onAbort, () => controller.abort())).rejects.toThrow()
+    await expect(read(noAbort, () => sockets.at(-1)!.destroy())).rejects.toThrow()
+    expect(await client.open({ url: new URL('http://10.0.0.1/'), headers: [], onAbort: noAbort })).toEqual({
+      kind: 'blocked',
+    })
   })
 })

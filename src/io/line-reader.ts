@@ -1,3 +1,5 @@
+import { createLineCutter } from '../core/line-cutter.ts'
+
 /** One line of a byte stream, without its `\n` or `\r\n`. A line that cannot be read has a problem instead of text. */
 export type Line =
   | { readonly kind: 'text'; readonly number: number; readonly end: number; readonly text: string }
@@ -19,7 +21,6 @@ export interface LineReader {
   end(): Line[]
 }
 
-const newline = 10
 const carriageReturn = 13
 
 /** Cuts chunks of bytes into numbered lines, strictly UTF-8. A byte order mark at the very start is dropped. */
@@ -28,21 +29,14 @@ export function createLineReader(options: LineReaderOptions): LineReader {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   let number = options.startLine ?? 0
   let offset = options.startOffset ?? 0
-  let held: Uint8Array[] = []
-  let heldBytes = 0
-  let isTooLong = false
+  // One byte more than the limit is let through, for the carriage return.
+  const cutter = createLineCutter(maxLineBytes + 1)
 
-  const finish = (last: Uint8Array, end: number): Line => {
+  const finish = (bytes: Uint8Array | undefined, end: number): Line => {
     number++
-    const wasTooLong = isTooLong || heldBytes + last.length > maxLineBytes + 1
-    const bytes = wasTooLong || heldBytes === 0 ? last : Buffer.concat([...held, last])
-    held = []
-    heldBytes = 0
-    isTooLong = false
-    if (wasTooLong) return { kind: 'bad', number, end, problem: 'too-long' }
-    const stripped = bytes.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes
-    // One byte more than the limit was let through above, for the carriage return.
-    if (stripped.length > maxLineBytes) return { kind: 'bad', number, end, problem: 'too-long' }
+    const stripped = bytes?.at(-1) === carriageReturn ? bytes.subarray(0, -1) : bytes
+    if (stripped === undefined || stripped.length > maxLineBytes)
+      return { kind: 'bad', number, end, problem: 'too-long' }
     try {
       const text = decoder.decode(stripped)
       return { kind: 'text', number, end, text: number === 1 && text.startsWith('\ufeff') ? text.slice(1) : text }
@@ -51,30 +45,17 @@ export function createLineReader(options: LineReaderOptions): LineReader {
     }
   }
 
-  const hold = (rest: Uint8Array): void => {
-    if (rest.length === 0 || isTooLong) return
-    held.push(rest)
-    heldBytes += rest.length
-    if (heldBytes <= maxLineBytes + 1) return
-    isTooLong = true
-    held = []
-    heldBytes = 0
-  }
-
   return {
     push(chunk) {
       const lines: Line[] = []
-      let start = 0
-      for (let at = chunk.indexOf(newline); at !== -1; at = chunk.indexOf(newline, start)) {
-        lines.push(finish(chunk.subarray(start, at), offset + at + 1))
-        start = at + 1
-      }
-      hold(chunk.subarray(start))
+      cutter.push(chunk, (bytes, end) => lines.push(finish(bytes, offset + end)))
       offset += chunk.length
       return lines
     },
     end() {
-      return heldBytes === 0 && !isTooLong ? [] : [finish(new Uint8Array(0), offset)]
+      const lines: Line[] = []
+      cutter.end((bytes) => lines.push(finish(bytes, offset)))
+      return lines
     },
   }
 }
