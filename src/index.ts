@@ -1,12 +1,14 @@
 export { AppError, type ErrorCode } from './core/errors.ts'
 export type { Event, EventInput, Json, Sequence } from './core/event.ts'
 export type { Outcome } from './core/outcome.ts'
-export { createPipeline, openPipeline, type PipelineOptions, pipelineFromPlan } from './pipeline.ts'
+export { createPipeline, openPipeline, type PipelineOptions, pipelineFromPlan, type TypedPipeline } from './pipeline.ts'
 export { createCatalogue } from './plugin/catalogue.ts'
 export { defineSink, defineSource, defineStage, defineStore } from './plugin/define.ts'
 export type { PipelineConfig } from './plugin/pipeline-config.ts'
+export type { SubscriptionConfig } from './plugin/pipeline-schema.ts'
 export type { StageInput, StageResult } from './plugin/stage.ts'
 export { stage } from './plugin/stage-function.ts'
+export type { EventOf, EventTypes, InputOf, PatternOf, TypedPipelineConfig } from './plugin/typed-config.ts'
 export type {
   AuditReport,
   Explanation,
@@ -16,3 +18,4 @@ export type {
   PublishResult,
   SubscriptionStatus,
 } from './runtime/api.ts'
+export type { Expected, RotatedSecret, Subscribed, TestDelivery } from './runtime/run-time/face.ts'

@@ -1,12 +1,35 @@
+import type { ListeningAddress } from './core/egress.ts'
 import { AppError } from './core/errors.ts'
 import { formatIssue } from './core/issues.ts'
+import type { SubscriptionPolicy } from './core/plan.ts'
 import type { Log, Platform } from './core/platform.ts'
 import { type Catalogue, createCatalogue } from './plugin/catalogue.ts'
-import { checkPipeline, type PipelineConfig, type PipelinePlan } from './plugin/pipeline-config.ts'
+import type { CreateContext, SinkDeclaration } from './plugin/define.ts'
+import type { EventSchemas } from './plugin/event-schemas.ts'
+import {
+  checkPipeline,
+  hasLedger,
+  type PipelineConfig,
+  type PipelinePlan,
+  type SubscriptionPlan,
+} from './plugin/pipeline-config.ts'
 import { nodePlatform } from './plugin/platform.ts'
-import type { Pipeline } from './runtime/api.ts'
+import { createRunTimeCheck, sinkWarnings } from './plugin/run-time-config.ts'
+import { createSecretBox } from './plugin/secret-box.ts'
+import { type KeyEnvironment, secretKeyRing } from './plugin/secret-keys.ts'
+import type { CheckedUse } from './plugin/slots.ts'
+import type { EventTypes, InputOf, PatternOf, TypedPipelineConfig } from './plugin/typed-config.ts'
+import type { Pipeline, PublishResult } from './runtime/api.ts'
 import { Engine } from './runtime/engine.ts'
-import type { EngineSetup } from './runtime/setup.ts'
+import type { EngineSetup, RunTimeSetup, SubscriptionSpec, ViewSpec } from './runtime/setup.ts'
+import { createUpcasting } from './runtime/upcasting.ts'
+
+/** A pipeline whose types of event are declared: only those are published, with their data. */
+export interface TypedPipeline<Types extends EventTypes> extends Omit<Pipeline, 'publish' | 'emit'> {
+  publish(event: InputOf<Types>): Promise<PublishResult>
+  publish(events: readonly InputOf<Types>[]): Promise<readonly PublishResult[]>
+  emit(event: InputOf<Types>): boolean
+}
 
 /** What a pipeline may be given beside its configuration. */
 export interface PipelineOptions {
@@ -14,10 +37,17 @@ export interface PipelineOptions {
   readonly log?: Log | undefined
   /** Clock, timers, randomness. Default: the process's own. */
   readonly platform?: Platform | undefined
-  /** Plug-ins that the configuration may name by `type`. Default: none; in code, values are passed. */
+  /**
+   * Plug-ins that the configuration may name by `type`, and sinks that `subscribe` may use: what is stored is made again
+   * with them after a restart. Default: none; in code, values are passed.
+   */
   readonly catalogue?: Catalogue | undefined
   /** What relative paths are relative to. Default: the working directory. */
   readonly directory?: string | undefined
+  /** Where the key of stored secrets may be: `MILLRACE_SECRET_KEY`, `MILLRACE_SECRET_KEY_FILE`. Default: the process's own. */
+  readonly env?: Partial<KeyEnvironment> | undefined
+  /** Where this process listens: outbound HTTP never goes there, so that no pipeline feeds itself. */
+  readonly listening?: (() => readonly ListeningAddress[]) | undefined
 }
 
 /**
@@ -28,8 +58,13 @@ export interface PipelineOptions {
  * await using pipeline = await openPipeline({ store: sqlite({ path: 'events.db' }), subscriptions: { log: { sink: consoleSink() } } })
  * await pipeline.publish({ source: 'shop', id: '1', type: 'order.placed', data: { total: 120 } })
  */
-export async function openPipeline(config: PipelineConfig, options: PipelineOptions = {}): Promise<Pipeline> {
-  const pipeline = createPipeline(config, options)
+export function openPipeline<
+  const Types extends EventTypes,
+  const Patterns extends Readonly<Record<string, PatternOf<Types>>>,
+>(config: TypedPipelineConfig<Types, Patterns>, options?: PipelineOptions): Promise<TypedPipeline<Types>>
+export function openPipeline(config: PipelineConfig, options?: PipelineOptions): Promise<Pipeline>
+export async function openPipeline(config: unknown, options: PipelineOptions = {}): Promise<Pipeline> {
+  const pipeline = createPipeline(config as PipelineConfig, options)
   try {
     await pipeline.start()
   } catch (error) {
@@ -41,7 +76,12 @@ export async function openPipeline(config: PipelineConfig, options: PipelineOpti
 }
 
 /** As `openPipeline`, but starts nothing: call `start()`, or `open()` to look without delivering. */
-export function createPipeline(config: PipelineConfig, options: PipelineOptions = {}): Pipeline {
+export function createPipeline<
+  const Types extends EventTypes,
+  const Patterns extends Readonly<Record<string, PatternOf<Types>>>,
+>(config: TypedPipelineConfig<Types, Patterns>, options?: PipelineOptions): TypedPipeline<Types>
+export function createPipeline(config: PipelineConfig, options?: PipelineOptions): Pipeline
+export function createPipeline(config: unknown, options: PipelineOptions = {}): Pipeline {
   const catalogue = options.catalogue ?? createCatalogue([])
   const checked = checkPipeline(config, catalogue, {
     directory: options.directory ?? '.',
@@ -52,49 +92,61 @@ export function createPipeline(config: PipelineConfig, options: PipelineOptions 
       facts: { issues: checked.issues },
     })
   }
-  return pipelineFromPlan(checked.plan, options)
+  return pipelineFromPlan(checked.plan, { ...options, catalogue })
 }
 
 /** A pipeline of a configuration that is already checked (the server and the command line read files). */
-export function pipelineFromPlan(plan: PipelinePlan, options: Omit<PipelineOptions, 'catalogue'> = {}): Pipeline {
+export function pipelineFromPlan(plan: PipelinePlan, options: PipelineOptions = {}): Pipeline {
   return new Engine(setupOf(plan, options))
 }
 
 function setupOf(
   plan: PipelinePlan,
-  { log = stderrLog, platform = nodePlatform, directory = '.' }: PipelineOptions,
+  {
+    log = stderrLog,
+    platform = nodePlatform,
+    directory = '.',
+    listening,
+    catalogue = createCatalogue([]),
+    env = process.env,
+  }: PipelineOptions,
 ): EngineSetup {
-  const context = { directory, platform }
+  const context = { directory, platform, egress: { ...plan.egress, own: listening } }
   return {
     platform,
     log,
     limits: { dataBytes: plan.limits.bodyBytes, depth: plan.limits.depth },
+    schemas: plan.schemas,
+    warnBytes: plan.limits.warnBytes,
     retention: plan.retention,
     dedupMs: plan.dedupMs,
     historyMs: plan.historyMs,
     openStore: () => plan.store.declaration.open(plan.store.options, context),
-    sources: plan.sources.map(({ name, declaration, options }) => ({
+    sources: plan.sources.map(({ name, declaration, options, debounce }) => ({
       name,
+      debounce,
       isPassive: declaration.isPassive === true,
+      receives: declaration.receives === true,
       create: () => declaration.create(options, context),
     })),
-    subscriptions: plan.subscriptions.map(({ policy, stages, sink, isPaused }) => ({
-      policy,
-      isPaused,
-      sinkName: sink?.declaration.name,
-      batch: sink?.declaration.batch ?? 1,
-      runsUserCode: sink?.declaration.runsUserCode === true || stages.some(({ runsUserCode }) => runsUserCode),
-      createSink: () => sink?.declaration.create(sink.options, { ...context, concurrency: policy.concurrency }),
-      createStages: () =>
-        Promise.all(
-          stages.map(async ({ name, concurrency, timeoutMs, create }) => ({
-            name,
-            concurrency,
-            timeoutMs,
-            stage: await create(),
-          })),
-        ),
-    })),
+    subscriptions: plan.subscriptions.filter(hasLedger).map((each) => laneSpec(each, context, plan.schemas)),
+    attempts: plan.limits.attempts,
+    views: plan.subscriptions.flatMap((each) => viewSpec(each, plan.schemas) ?? []),
+    runTime: runTimeOf(catalogue, { ...context, isShared: true }, env, plan.schemas),
+    taps: plan.subscriptions.flatMap(({ policy, sink, tap }) => {
+      if (tap === undefined) return []
+      const createSink = () => sink?.declaration.create(sink.options, { ...context, concurrency: policy.concurrency })
+      const see = createUpcasting(plan.schemas, policy.pins)
+      return [
+        {
+          policy: see === undefined ? policy : withoutIndex(policy),
+          sinkName: sink?.declaration.name,
+          buffer: tap.buffer,
+          see,
+          createSink,
+        },
+      ]
+    }),
     keepAlive: () => {
       const timer = setInterval(() => undefined, 2 ** 30)
       return () => clearInterval(timer)
@@ -104,6 +156,79 @@ function setupOf(
       return createHandler(pipeline, { limits: plan.limits })
     },
   }
+}
+
+function laneSpec(
+  { policy, stages, sink, isPaused }: SubscriptionPlan,
+  context: CreateContext,
+  schemas: EventSchemas,
+): SubscriptionSpec {
+  const see = createUpcasting(schemas, policy.pins)
+  return {
+    policy: see === undefined ? policy : withoutIndex(policy),
+    see,
+    isPaused,
+    sinkName: sink?.declaration.name,
+    ...batchOf(sink),
+    batches: sink?.declaration.batches?.(sink.options),
+    runsUserCode: sink?.declaration.runsUserCode === true || stages.some(({ runsUserCode }) => runsUserCode),
+    isSinkSingle: sink?.declaration.isSingle,
+    createSink: () => sink?.declaration.create(sink.options, { ...context, concurrency: policy.concurrency }),
+    createStages: () =>
+      Promise.all(
+        stages.map(async ({ name, concurrency, buffer, timeoutMs, retry, isPure, create }) => ({
+          name,
+          concurrency,
+          buffer,
+          timeoutMs,
+          retry,
+          isPure,
+          stage: await create(context),
+        })),
+      ),
+  }
+}
+
+/** What the log has may not be what `where` sees: no index over stored values can answer for it. */
+function withoutIndex(policy: SubscriptionPolicy): SubscriptionPolicy {
+  const { where } = policy
+  if (where?.only === undefined) return policy
+  const { text } = where
+  return {
+    ...policy,
+    where: { text, test: (event) => where.test(event), explain: (event) => where.explain(event) },
+  }
+}
+
+function runTimeOf(
+  catalogue: Catalogue,
+  context: CreateContext,
+  env: Partial<KeyEnvironment>,
+  schemas: EventSchemas,
+): RunTimeSetup {
+  return {
+    check: createRunTimeCheck(catalogue),
+    refusals: (plan) => sinkWarnings(plan, context),
+    sinkOf: ({ sink }) => catalogue.find('sink', String((sink as { readonly type?: unknown } | undefined)?.type)),
+    specOf: (plan) =>
+      hasLedger(plan) ? { lane: laneSpec(plan, context, schemas) } : { view: viewSpec(plan, schemas) },
+    secrets: createSecretBox(secretKeyRing(context.directory, env)),
+  }
+}
+
+/** Deliveries per call: by the sink's options, or as the sink declares. */
+function batchOf(sink: CheckedUse<SinkDeclaration> | undefined): { batch: number; batchWaitMs?: number } {
+  const chosen = sink?.declaration.batchOf?.(sink.options)
+  return chosen === undefined
+    ? { batch: sink?.declaration.batch ?? 1 }
+    : { batch: chosen.size, batchWaitMs: chosen.waitMs }
+}
+
+function viewSpec({ policy, sink }: SubscriptionPlan, schemas: EventSchemas): ViewSpec | undefined {
+  const settings = sink?.declaration.served === 'view' ? sink.declaration.view?.(sink.options) : undefined
+  return settings === undefined
+    ? undefined
+    : { policy, sinkName: sink!.declaration.name, settings, see: createUpcasting(schemas, policy.pins) }
 }
 
 const stderrLog: Log = {

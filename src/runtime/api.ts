@@ -1,8 +1,14 @@
+import type { BreakerState } from '../core/breaker.ts'
 import type { EventInput, EventRecord, Sequence } from '../core/event.ts'
 import type { Counters, DeadRow } from '../core/ledger-state.ts'
 import type { Attempt, SettledState } from '../core/outcome.ts'
-import type { IngestResult } from '../plugin/source.ts'
+import type { JsonOptions } from '../plugin/define.ts'
+import type { EventSchemas } from '../plugin/event-schemas.ts'
+import type { IngestResult, Received, ReceivedRequest } from '../plugin/source.ts'
 import type { DeadQuery, Durability, Store } from '../plugin/store.ts'
+import type { Batches } from './batches.ts'
+import type { ReplayDesk, ReplayStanding } from './replay/face.ts'
+import type { SubscriptionDesk } from './run-time/face.ts'
 
 /** One answer of `publish`. */
 export type PublishResult = {
@@ -37,8 +43,98 @@ export interface SubscriptionStatus {
   readonly counters: Counters & { readonly filtered: number; readonly dead: number; readonly open: number }
   /** Seconds since the append of the oldest open delivery or unexamined event; 0 when there is none. */
   readonly oldestAgeSeconds: number
+  /** Where the subscription has a circuit breaker. Times are RFC 3339. */
+  readonly breaker?:
+    | {
+        readonly state: BreakerState
+        /** Failed attempts in a row. */
+        readonly failures: number
+        readonly openUntil?: string | undefined
+        readonly failingSince?: string | undefined
+      }
+    | undefined
   /** Due time of the next retry, RFC 3339. */
   readonly nextDue?: string | undefined
+  /** `file`: it is in the configuration; `api`: it was made while the pipeline ran. Absent when it is retired. */
+  readonly origin?: 'file' | 'api' | undefined
+  /** Of one that was made while the pipeline ran: counts its changes. */
+  readonly version?: number | undefined
+  /** The same as what a change may ask for. */
+  readonly etag?: string | undefined
+  /** The sink's options, without secrets and what may be one. */
+  readonly options?: JsonOptions | undefined
+  /** For a view, which keeps no books: all other numbers but `head` say nothing. */
+  readonly view?: ViewCounters | undefined
+  /** For a best-effort subscription, which keeps its counts in memory. */
+  readonly tap?: TapCounters | undefined
+}
+
+/** What a view counts since the start. */
+export interface ViewCounters {
+  /** Clients at this moment. */
+  readonly connections: number
+  /** Connections that began. */
+  readonly opened: number
+  /** Events sent, over all clients. */
+  readonly sent: number
+  /** Connections cut because their client took nothing. */
+  readonly cut: number
+  /** Notices that a client missed something. */
+  readonly gaps: number
+  /** Connections refused because there were too many. */
+  readonly refused: number
+}
+
+/** What a best-effort subscription counts since the process began: `offered = dropped + accepted`. */
+export interface TapCounters {
+  readonly offered: number
+  readonly dropped: number
+  readonly accepted: number
+  readonly delivered: number
+  readonly discarded: number
+  /** Given up after its attempts, or at a stop. */
+  readonly failed: number
+  /** Accepted and not yet ended. */
+  readonly buffered: number
+}
+
+/** Where the bytes for one client of a view go: one connection. */
+export interface Outlet {
+  /** Takes the bytes in any case; false when it wants no more before `resume` is called. Never throws. */
+  write(bytes: Uint8Array): boolean
+  /** Ends after what it has taken. */
+  end(): void
+  /** Ends at once. */
+  cut(): void
+}
+
+/** One client's place in a view. Whoever asked for it opens it, and says when the connection has room again or is gone. */
+export interface ViewConnection {
+  /** Called once; from then on the outlet is written to. */
+  open(outlet: Outlet): void
+  resume(): void
+  /** The connection is gone. */
+  close(): void
+  /** Ends it from this side. */
+  end(): void
+}
+
+export interface ViewRequest {
+  /** The position that the client holds, as it sent it. */
+  readonly after?: string | undefined
+  /** Patterns that narrow what the view shows. */
+  readonly types?: readonly string[] | undefined
+  /** The name of its token; connections are counted by it. */
+  readonly token?: string | undefined
+  /** False when the client may not read any more; looked at every second. */
+  readonly isAllowed?: (() => boolean) | undefined
+}
+
+/** A filtered look at the log for clients that hold their position themselves. */
+export interface LogView {
+  readonly name: string
+  /** Takes a place for a client; throws `overloaded` when there is none. When the view has ended it ends at once. */
+  enter(request: ViewRequest): ViewConnection
 }
 
 export interface Selection {
@@ -51,6 +147,8 @@ export interface Selection {
 /** One subscription's answer to "where is this event and why". */
 export interface ExplainedDelivery {
   readonly subscription: string
+  /** The id of the replay whose delivery this is; absent for live traffic. */
+  readonly replay?: string | undefined
   /** `filtered`, a settled state, or how it is open: `unexamined | pending | waiting | held | leased`; `before-start` when it began later. */
   readonly state: SettledState | 'filtered' | 'unexamined' | 'pending' | 'waiting' | 'held' | 'leased' | 'before-start'
   readonly reason?: string | undefined
@@ -77,6 +175,8 @@ export interface Explanation {
         readonly recordedtime: string
       }
     | undefined
+  /** Why the event cannot be read: the store is damaged there. */
+  readonly unreadable?: string | undefined
   readonly deliveries: readonly ExplainedDelivery[]
 }
 
@@ -102,7 +202,15 @@ export interface PipelineStats {
     readonly duplicate: number
     readonly conflict: number
     readonly refused: number
+    /** Events that did not fit the schema of their type and were kept aside. */
+    readonly quarantined: number
+    /** Events stored although they did not fit. */
+    readonly warned: number
+    /** Events with more data than `limits.warnSize`. */
+    readonly large: number
   }
+  /** Calls of `emit`; those that no best-effort subscription wanted, and those that were no valid event. */
+  readonly emitted: { readonly emitted: number; readonly unwanted: number; readonly invalid: number }
   readonly sources: Readonly<
     Record<
       string,
@@ -111,6 +219,7 @@ export interface PipelineStats {
         readonly duplicate: number
         readonly conflict: number
         readonly refused: number
+        readonly quarantined: number
         readonly restarts: number
         readonly state: string
         readonly error?: string | undefined
@@ -118,6 +227,8 @@ export interface PipelineStats {
     >
   >
   readonly subscriptions: Readonly<Record<string, SubscriptionStatus>>
+  /** Replays that have not ended, by subscription. */
+  readonly replays: Readonly<Record<string, ReplayStanding>>
   /** A table for people. */
   toString(): string
 }
@@ -126,13 +237,20 @@ export interface Health {
   /** Store writable, not draining, loops alive, deliveries progressing. */
   readonly ready: boolean
   readonly problems: readonly string[]
+  /** What somebody should look at although traffic is taken and moves. */
+  readonly warnings?: readonly string[] | undefined
   readonly loops: Readonly<
     Record<string, { readonly restarts: number; readonly lastError?: string | undefined; readonly alive: boolean }>
   >
 }
 
+/** What came of a request to a source that receives: the results after the commit, or why there is nothing to commit. */
+export type Reception =
+  | { readonly kind: 'results'; readonly results: readonly IngestResult[] }
+  | Exclude<Received, { readonly kind: 'events' }>
+
 /** What server, CLI and library do with a pipeline. Methods that name a subscription throw `subscription-unknown`. */
-export interface Pipeline {
+export interface Pipeline extends SubscriptionDesk, ReplayDesk {
   readonly store: Store
   /** Names of configured sources that `POST /v1/events` may not use as `source` (every one that is not `http`). */
   readonly reservedSources: ReadonlySet<string>
@@ -142,6 +260,8 @@ export interface Pipeline {
   publish(events: readonly EventInput[]): Promise<readonly PublishResult[]>
   /** As `publish` for records already checked (`core/`): the server's door. */
   ingest(records: readonly EventRecord[]): Promise<readonly IngestResult[]>
+  /** Hands a request to a source that receives; throws `not-found` when there is none of that name. */
+  receive(source: string, request: ReceivedRequest): Promise<Reception>
   /** To best-effort subscriptions only; false when dropped. Never throws, never waits. */
   emit(event: EventInput): boolean
   /** The HTTP API as a fetch handler. */
@@ -150,13 +270,21 @@ export interface Pipeline {
   health(): Promise<Health>
   subscriptions(): Promise<readonly SubscriptionStatus[]>
   subscription(name: string): Promise<SubscriptionStatus>
+  /** What clients of a sink that is a view read; throws `state-conflict` for a subscription that is none. */
+  view(name: string): LogView
+  /** What clients of a sink that they fetch batches from do; throws `state-conflict` for any other subscription. */
+  batches(name: string): Batches
   pause(name: string): Promise<void>
   /** Also ends `halted` and `disabled`. */
   resume(name: string): Promise<void>
   dead(name: string, query: DeadQuery): Promise<readonly DeadRow[]>
   redrive(name: string, selection: Selection): Promise<{ readonly redriven: number }>
   discard(name: string, selection: Selection): Promise<{ readonly discarded: number }>
-  /** Forgets a retired subscription. */
+  /** What events must look like, by type. */
+  readonly eventSchemas: EventSchemas
+  /** Checks the original of a `millrace.quarantined` event again and appends it; throws `schema-mismatch` while it does not fit. */
+  redriveQuarantined(sequence: Sequence): Promise<PublishResult>
+  /** Forgets a subscription that nothing names any more: a retired one. */
   drop(name: string): Promise<void>
   explain(sequence: Sequence, subscription?: string): Promise<Explanation>
   audit(): Promise<AuditReport>

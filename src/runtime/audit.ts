@@ -3,6 +3,7 @@ import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { SettledState } from '../core/outcome.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
 import type { AuditReport } from './api.ts'
+import { auditBatches } from './audit-batches.ts'
 
 const pageSize = 2000
 
@@ -81,6 +82,7 @@ async function auditLedger(
   }
   if (filtered < 0) problems.push(`${counters.matched} deliveries came of only ${books.examined} examined events`)
   problems.push(...(await compareHistory(store, record)))
+  problems.push(...(await auditBatches(store, record, examined)))
   return { name: record.subscription, ok: problems.length === 0, books, problems }
 }
 

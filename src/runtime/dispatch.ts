@@ -1,20 +1,44 @@
 import { messageOf } from '../core/errors.ts'
 import type { Event, Sequence } from '../core/event.ts'
-import { createMatchIndex } from '../core/match.ts'
+import type { Where } from '../core/plan.ts'
 import type { Log, Platform } from '../core/platform.ts'
+import { createReaderIndex, valueAt } from '../core/reader-index.ts'
 import type { Store } from '../plugin/store.ts'
-import type { Lane } from './lane.ts'
 
 /** Events examined before other work gets a turn. */
 const slice = 1024
 
-/** Lanes that read the log together from one position. */
+/** Somebody who reads the log in order: a lane, or a best-effort subscription. */
+export interface Reader {
+  readonly name: string
+  readonly policy: {
+    readonly match: readonly string[]
+    readonly from: readonly string[] | undefined
+    readonly where?: Where | undefined
+  }
+  /** The last sequence it has decided on while it is in no group. */
+  position: Sequence
+  /** Answers the position of the group it travels with. */
+  travel: () => { readonly position: Sequence; readonly isFront: boolean }
+  /** Takes a matching event, or answers false: then it is offered again when the reader joins again. */
+  accept(event: Event): boolean
+  /** How many events it would take now; asked before the log is read for it. With 0 it stays behind. */
+  room(): number
+  /** Events were accepted: work may begin. */
+  pump(): void
+  /** Its position changed. */
+  touch(): void
+}
+
+/** Readers that read the log together from one position. */
 class Group {
   position: Sequence
   readonly isFront: boolean
-  readonly lanes = new Set<Lane>()
-  readonly index = createMatchIndex<Lane>()
+  readonly lanes = new Set<Reader>()
+  readonly index = createReaderIndex<Reader>()
   isScanning = false
+  /** How far it reads at once: as much as there is room for, and more while little of it matches. */
+  reach = 0
   /** Its last read of the log failed. */
   hasFailed = false
 
@@ -23,14 +47,15 @@ class Group {
     this.isFront = isFront
   }
 
-  add(lane: Lane): void {
+  add(lane: Reader): void {
     this.lanes.add(lane)
-    this.index.add(lane, lane.policy.match, lane.policy.from)
+    const { match, from, where } = lane.policy
+    this.index.add(lane, { match, from, only: where?.only })
     lane.travel = () => this
   }
 
   /** The lane stays behind at this position. */
-  remove(lane: Lane, at: Sequence): void {
+  remove(lane: Reader, at: Sequence): void {
     this.lanes.delete(lane)
     this.index.remove(lane)
     lane.position = at
@@ -50,6 +75,7 @@ export class Dispatch {
   readonly #front: Group
   readonly #groups = new Set<Group>()
   readonly #onFrontier: () => void
+  readonly #listeners = new Set<() => void>()
   /** Before the start nothing is examined: the frontier must not pass lanes that are not there yet. */
   #isStopped = true
   restarts = 0
@@ -82,8 +108,14 @@ export class Dispatch {
     return [...this.#groups].some(({ hasFailed }) => hasFailed)
   }
 
+  /** Tells after each piece of the log that was examined, until the answer is called. */
+  onMoved(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
   /** A lane begins, or begins again, at its own position. */
-  join(lane: Lane): void {
+  join(lane: Reader): void {
     this.#detach(lane)
     const { position } = lane
     const group = [...this.#groups].find((other) => other.position === position) ?? this.#open(position)
@@ -93,7 +125,7 @@ export class Dispatch {
   }
 
   /** A lane stops reading (paused, halted, dropped). */
-  leave(lane: Lane): void {
+  leave(lane: Reader): void {
     this.#detach(lane)
   }
 
@@ -112,7 +144,7 @@ export class Dispatch {
     this.#isStopped = true
   }
 
-  #detach(lane: Lane): void {
+  #detach(lane: Reader): void {
     for (const group of this.#groups) {
       if (!group.lanes.has(lane)) continue
       group.remove(lane, group.position)
@@ -151,10 +183,13 @@ export class Dispatch {
 
   async #run(group: Group): Promise<void> {
     while (!this.#isStopped && this.#groups.has(group) && group.position < this.#store.head()) {
-      const events = await this.#store.read(group.position, slice)
+      const limit = group.isFront ? slice : this.#reachOf(group)
+      if (limit === 0) return
+      const events = await this.#store.read(group.position, limit)
       group.hasFailed = false
       if (events.length === 0 || this.#isStopped) return
       this.#examine(group, events)
+      for (const tell of [...this.#listeners]) tell()
       if (group.isFront) this.#onFrontier()
       else {
         for (const lane of group.lanes) lane.touch()
@@ -164,12 +199,25 @@ export class Dispatch {
     }
   }
 
+  /** What a lagging group reads next. Lanes without room stay behind: events read in vain would be read again. */
+  #reachOf(group: Group): number {
+    let most = 0
+    for (const lane of [...group.lanes]) {
+      const room = lane.room()
+      if (room === 0) this.#leaveBehind(group, lane, group.position)
+      most = Math.max(most, room)
+    }
+    if (most === 0) return 0
+    group.reach = Math.min(slice, Math.max(most, 2 * group.reach))
+    return group.reach
+  }
+
   #examine(group: Group, events: readonly Event[]): void {
-    const touched = new Set<Lane>()
+    const touched = new Set<Reader>()
     for (const event of events) {
       // A gap is what forced retention removed; lanes that were behind it have counted it as lost.
       group.position = event.sequence - 1
-      for (const lane of group.index.lookup(event.source, event.type)) {
+      for (const lane of group.index.lookup(event.source, event.type, (path) => valueAt(event, path))) {
         if (lane.accept(event)) touched.add(lane)
         else this.#leaveBehind(group, lane, event.sequence - 1)
       }
@@ -179,7 +227,7 @@ export class Dispatch {
   }
 
   /** The lane has no room for this event: it stays before it and is called when there is. */
-  #leaveBehind(group: Group, lane: Lane, at: Sequence): void {
+  #leaveBehind(group: Group, lane: Reader, at: Sequence): void {
     group.remove(lane, at)
     this.#closeEmpty(group)
     lane.touch()

@@ -1,13 +1,14 @@
 import { messageOf } from '../core/errors.ts'
 import { Event, type Json, type Sequence } from '../core/event.ts'
-import type { DeliveryRow } from '../core/ledger-state.ts'
+import { type DeliveryRow, dueToClient } from '../core/ledger-state.ts'
 import type { Timer } from '../core/platform.ts'
 import { Flight, noContext } from './flight.ts'
 import type { Lane } from './lane.ts'
+import { buryUnreadable, readEvents } from './unreadable.ts'
 
 /** Rows in memory at once, beside the window: retries go on while live traffic fills it. */
 const rowsInMemory = 256
-/** How soon a redriven delivery looks again whether its key is free. */
+/** How soon a redriven or delayed delivery looks again whether its key is free. */
 const orderWaitMs = 1000
 const never = Number.POSITIVE_INFINITY
 
@@ -19,6 +20,8 @@ export class DueRows {
   readonly #lane: Lane
   /** Deliveries with a row that are in memory now. */
   readonly #inFlight = new Map<Sequence, Flight>()
+  /** Those of them that came into memory from a row, and not by way of the log. */
+  readonly #loaded = new Set<Sequence>()
   /** Left memory while rows were being read: what the read says of them is out of date. */
   readonly #changedMeanwhile = new Set<Sequence>()
   #nextDue = never
@@ -45,11 +48,24 @@ export class DueRows {
 
   track(flight: Flight): void {
     this.#inFlight.set(flight.sequence, flight)
+    this.#loaded.add(flight.sequence)
   }
 
-  forget(flight: Flight): void {
-    this.#inFlight.delete(flight.sequence)
-    if (this.#loading !== undefined) this.#changedMeanwhile.add(flight.sequence)
+  /** It is in memory by way of the log, and has a row from now on: it takes no place from those that wait for a retry. */
+  keep(flight: Flight): void {
+    this.#inFlight.set(flight.sequence, flight)
+  }
+
+  forget(sequence: Sequence): void {
+    this.#inFlight.delete(sequence)
+    this.#loaded.delete(sequence)
+    if (this.#loading !== undefined) this.#changedMeanwhile.add(sequence)
+  }
+
+  /** It waits in a row, and without a key: those behind it go on, and it takes its place in the order when it is due. */
+  delay(event: Event, dueAt: number): void {
+    this.#lane.ledger.putRow(new Flight(event, undefined, 'pending').toRow(dueAt), 'pending')
+    this.expect(dueAt)
   }
 
   /** A row is due at this time. */
@@ -61,8 +77,8 @@ export class DueRows {
   /** Loads what is due when there is room, else sets the timer. */
   look(): void {
     const lane = this.#lane
-    if (this.#nextDue === never || this.#loading !== undefined || !lane.isRunning) return
-    if (this.#inFlight.size >= rowsInMemory) return
+    if (this.#nextDue === never || this.#loading !== undefined || !lane.isRunning || lane.gate.isShut) return
+    if (this.#loaded.size >= rowsInMemory) return
     const now = lane.around.platform.clock.now()
     if (this.#nextDue <= now) {
       this.#loading = this.#load(now)
@@ -92,7 +108,14 @@ export class DueRows {
   loadHeld(key: string, sequence: Sequence): void {
     const lane = this.#lane
     const run = async (): Promise<void> => {
-      const [event] = await lane.around.store.readMany([sequence])
+      const { events, damaged } = await readEvents(lane.around.store, [sequence])
+      const damage = damaged.get(sequence)
+      if (damage !== undefined) {
+        buryUnreadable(lane, sequence, 'held', damage, { key })
+        lane.pump()
+        return
+      }
+      const event = events.get(sequence)
       if (event === undefined) {
         lane.ledger.settle(sequence, 'lost', 'held', { reason: 'removed by forced retention', attemptCount: 0 })
         lane.ledger.rewriteHeld(key, lane.order!.leaveHeld(key, sequence))
@@ -120,10 +143,10 @@ export class DueRows {
     this.#nextDue = never
     this.#changedMeanwhile.clear()
     await lane.around.settler().flush()
-    const room = rowsInMemory - this.#inFlight.size
+    const room = rowsInMemory - this.#loaded.size
     // Some rows of the answer are in memory, or left it since: with them counted, the page reaches one that is not.
     const limit = this.#inFlight.size + this.#changedMeanwhile.size + room + 1
-    const rows = await lane.around.store.rows(lane.name, { dueBefore: Number.MAX_SAFE_INTEGER, limit })
+    const rows = await lane.around.store.rows(lane.name, { dueBefore: dueToClient - 1, limit })
     const due: DeliveryRow[] = []
     let isWholeList = rows.length < limit
     for (const row of rows) {
@@ -143,29 +166,44 @@ export class DueRows {
   async #bringIn(rows: readonly DeliveryRow[]): Promise<void> {
     if (rows.length === 0) return
     const lane = this.#lane
-    const events = new Map<Sequence, Event>()
-    for (const event of await lane.around.store.readMany(rows.map(({ sequence }) => sequence)))
-      events.set(event.sequence, event)
+    const { events, damaged } = await readEvents(
+      lane.around.store,
+      rows.map(({ sequence }) => sequence),
+    )
     for (const row of rows) {
       if (this.#changedMeanwhile.has(row.sequence)) continue
       const event = events.get(row.sequence)
+      // One that a stage replaced does not need the event of the log.
+      const why = row.unreadable ?? (row.event === undefined ? damaged.get(row.sequence) : undefined)
+      if (why !== undefined) {
+        buryUnreadable(lane, row.sequence, 'row', why, { row, key: row.key, event })
+        if (row.key !== undefined) lane.coalescer?.lose(row.key, row.sequence)
+        continue
+      }
       if (event === undefined && row.event === undefined) {
         lane.ledger.settle(row.sequence, 'lost', 'row', {
           reason: 'removed by forced retention',
           attemptCount: row.attempt,
         })
+        if (row.key !== undefined) lane.coalescer?.lose(row.key, row.sequence)
         lane.around.settler().touch(lane)
         if (row.key !== undefined) lane.releaseKey(row.key)
         continue
       }
-      this.#admit(fromRow(row, event), row)
+      // A delayed one waited without its key: it takes its place behind those that are there.
+      const key = row.key ?? (event && lane.keyOf(event))
+      this.#admit(fromRow({ ...row, key }, event), row)
     }
   }
 
-  /** The head of its key runs; one that was put back from the dead letters finds its place in the order first. */
+  /** The head of its key runs; one put back from the dead letters, or delayed, finds its place in the order first. */
   #admit(flight: Flight, row: DeliveryRow): void {
     const lane = this.#lane
-    const { order } = lane
+    const { order, coalescer } = lane
+    if (flight.key !== undefined && coalescer !== undefined && row.group !== undefined) {
+      coalescer.enter(flight, row.group, row.dueAt)
+      return
+    }
     if (flight.key !== undefined && order !== undefined && order.blockedBy(flight.key) !== flight.sequence) {
       if (order.wouldHold(flight.key)) {
         this.#nextDue = Math.min(this.#nextDue, Math.max(row.dueAt, lane.around.platform.clock.now()) + orderWaitMs)
@@ -192,7 +230,8 @@ export class DueRows {
   }
 }
 
-function fromRow(row: DeliveryRow, event: Event | undefined): Flight {
+/** A remembered delivery in memory. */
+export function fromRow(row: DeliveryRow, event: Event | undefined): Flight {
   const appendedAt = event?.record.appendedAt ?? 0
   const current = row.event === undefined ? event! : new Event({ ...row.event, sequence: row.sequence, appendedAt })
   const flight = new Flight(current, row.key, 'row')

@@ -2,7 +2,9 @@ import type { EventInput } from '../core/event.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
 import { defaultRetry } from '../core/retry.ts'
+import type { BatchSettings } from '../plugin/define.ts'
 import { nodePlatform } from '../plugin/platform.ts'
+import type { RetryPolicies } from '../plugin/retry-setting.ts'
 import type { Delivery } from '../plugin/sink.ts'
 import type { StageFunction } from '../plugin/stage-function.ts'
 import type { Store } from '../plugin/store.ts'
@@ -38,6 +40,15 @@ export interface Spec {
   readonly hasSink?: boolean
   readonly runsUserCode?: boolean
   readonly stageConcurrency?: number
+  readonly stageBuffer?: number
+  /** Names of its stages that are pure. */
+  readonly pure?: readonly string[]
+  readonly stageRetry?: RetryPolicies
+  /** Deliveries per call of the sink. */
+  readonly batch?: number
+  readonly onCall?: (deliveries: readonly Delivery[]) => void
+  /** Clients fetch from it: its sink is never called. */
+  readonly batches?: BatchSettings
 }
 
 export type Answer = (delivery: Delivery) => Outcome | undefined | Promise<Outcome | undefined>
@@ -59,18 +70,33 @@ export async function engineWith(
     openStore: async () => store,
     sources: [],
     subscriptions: subscriptions.map(
-      ({ policy: p, answer, stages, hasSink = true, runsUserCode = false, stageConcurrency = 4 }) => {
+      ({
+        policy: p,
+        answer,
+        stages,
+        hasSink = true,
+        runsUserCode = false,
+        stageConcurrency = 4,
+        stageBuffer = 1,
+        pure = [],
+        batch = 1,
+        onCall,
+        stageRetry,
+        batches,
+      }) => {
         received.set(p.name, [])
         return {
           policy: p,
           sinkName: 'test',
-          batch: 1,
+          batch,
           isPaused: false,
           runsUserCode,
+          batches,
           createSink: () =>
             hasSink
               ? {
                   async deliver(deliveries: readonly Delivery[]) {
+                    onCall?.(deliveries)
                     received.get(p.name)!.push(...deliveries)
                     const outcomes = []
                     for (const delivery of deliveries)
@@ -84,6 +110,9 @@ export async function engineWith(
               name,
               stage: { process },
               concurrency: stageConcurrency,
+              buffer: stageBuffer,
+              isPure: pure.includes(name),
+              retry: stageRetry,
               timeoutMs: undefined,
             })),
         }

@@ -2,31 +2,49 @@ import { parseDuration } from '../core/duration.ts'
 import { AppError } from '../core/errors.ts'
 import type { EventInput, EventRecord, Sequence } from '../core/event.ts'
 import type { EventLimits } from '../core/event-check.ts'
-import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Log, Platform } from '../core/platform.ts'
-import type { IngestResult } from '../plugin/source.ts'
+import { type EventSchemas, noSchemas } from '../plugin/event-schemas.ts'
+import type { SubscriptionConfig } from '../plugin/pipeline-schema.ts'
+import type { IngestResult, ReceivedRequest } from '../plugin/source.ts'
 import type { DeadQuery, Store } from '../plugin/store.ts'
 import type {
   AuditReport,
   Explanation,
   Health,
+  LogView,
   Pipeline,
   PipelineStats,
   PublishResult,
+  Reception,
   Selection,
   SubscriptionStatus,
 } from './api.ts'
 import { auditStore } from './audit.ts'
-import { explainDelivery } from './explain.ts'
+import type { Batches } from './batches.ts'
+import { discardSelected, listDead, redriveSelected } from './dead-letters.ts'
+import { explainEvent } from './explain-event.ts'
 import { healthOf } from './health.ts'
+import { observeAll, observeOne } from './observing.ts'
 import { Opened } from './opened.ts'
-import { discardDead, redriveDead, selectionQuery } from './operations.ts'
+import { batchesOf } from './pull/batches-of.ts'
+import { redriveQuarantined } from './quarantined.ts'
+import { receiveRequest } from './receive.ts'
+import type { ReplayAction, ReplayDryRun, ReplayOptions, ReplayStatus } from './replay/face.ts'
+import type { Expected, RotatedSecret, Subscribed, TestDelivery } from './run-time/face.ts'
 import type { EngineSetup } from './setup.ts'
-import { formatStats } from './stats-table.ts'
+import { pipelineStats, statusNow } from './stats.ts'
 import { laneStatus, retiredStatus } from './status.ts'
+import { dropRetired, pauseLane, resumeLane } from './switches.ts'
+import { Taps } from './taps.ts'
+import { sendTest } from './test-delivery.ts'
 
 /** How long a stop waits for attempts under way when nobody says otherwise. */
 const defaultDeadlineMs = 10_000
+
+/** A view may have the name of a ledger that was retired: it stands before it. */
+function byName(a: SubscriptionStatus, b: SubscriptionStatus): number {
+  return a.name === b.name ? 0 : a.name < b.name ? -1 : 1
+}
 
 /** The running pipeline: every face of it (library, HTTP, CLI) is one of these methods. */
 export class Engine implements Pipeline {
@@ -37,17 +55,22 @@ export class Engine implements Pipeline {
   #stopping: Promise<void> | undefined
   readonly #platform: Platform
   readonly #log: Log
+  /** They take what is emitted before the start, too. */
+  readonly #taps: Taps
+  readonly eventSchemas: EventSchemas
   #handler: ((request: Request) => Promise<Response>) | undefined
-  emitDropped = 0
 
   constructor(setup: EngineSetup) {
     this.#setup = setup
+    this.eventSchemas = setup.schemas ?? noSchemas
     this.#platform = setup.platform
     this.#log = setup.log
+    this.#taps = new Taps(setup.taps ?? [], setup.limits, setup.platform, setup.log)
   }
 
   get reservedSources(): ReadonlySet<string> {
-    return new Set(this.#setup.sources.filter(({ isPassive }) => !isPassive).map(({ name }) => name))
+    const { sources } = this.#setup
+    return new Set(sources.filter(({ isPassive, receives }) => !isPassive || receives === true).map(({ name }) => name))
   }
 
   get limits(): EventLimits {
@@ -64,13 +87,15 @@ export class Engine implements Pipeline {
     return this.#opened
   }
 
+  readonly redriveQuarantined = (sequence: Sequence) => redriveQuarantined(this.#live, sequence)
+
   readonly handler = async (request: Request): Promise<Response> => {
     this.#handler ??= await this.#setup.createHandler(this)
     return this.#handler(request)
   }
 
   open(): Promise<void> {
-    this.#opening ??= Opened.open(this.#setup).then((opened) => {
+    this.#opening ??= Opened.open(this.#setup, this.#taps).then((opened) => {
       this.#opened = opened
     })
     return this.#opening
@@ -94,41 +119,16 @@ export class Engine implements Pipeline {
     return this.#live.ingest.ingest(records)
   }
 
-  /** No subscription of this pipeline is best-effort: everything emitted is dropped and counted. */
-  emit(_event: EventInput): boolean {
-    this.emitDropped += 1
-    return false
+  receive(source: string, request: ReceivedRequest): Promise<Reception> {
+    return receiveRequest(this.#live, source, request)
+  }
+
+  emit(event: EventInput): boolean {
+    return this.#taps.emit(event)
   }
 
   stats(): PipelineStats {
-    const live = this.#live
-    const head = live.store.head()
-    const now = this.#platform.clock.now()
-    const subscriptions: Record<string, SubscriptionStatus> = {}
-    for (const lane of live.lanes.values())
-      subscriptions[lane.name] = laneStatus(lane, head, now, live.observed.get(lane.name))
-    const sources: Record<string, PipelineStats['sources'][string]> = {}
-    for (const source of live.sources) {
-      const loop = live.services.loops.get(`source ${source.name}`)
-      sources[source.name] = {
-        ...source.counts,
-        restarts: loop?.restarts ?? 0,
-        state: source.isPassive || loop?.alive ? 'running' : 'ended',
-        error: loop?.lastError,
-      }
-    }
-    const stats = {
-      head,
-      durability: live.store.durability,
-      uptimeSeconds: (this.#platform.clock.monotonic() - live.openedAt) / 1000,
-      published: { ...live.ingest.counts },
-      sources,
-      subscriptions,
-    }
-    return Object.defineProperty(stats, 'toString', {
-      value: () => formatStats(stats),
-      enumerable: false,
-    }) as PipelineStats
+    return pipelineStats(this.#live, this.#taps)
   }
 
   health(): Promise<Health> {
@@ -137,95 +137,116 @@ export class Engine implements Pipeline {
 
   async subscriptions(): Promise<readonly SubscriptionStatus[]> {
     const live = this.#live
-    await live.observe()
+    await observeAll(live)
     const now = this.#platform.clock.now()
     const head = live.store.head()
-    const active = [...live.lanes.values()].map((lane) => laneStatus(lane, head, now, live.observed.get(lane.name)))
+    const active = live.lanes.subscriptions().map((lane) => laneStatus(lane, head, now, live.observed.get(lane.name)))
     const retired = live.retired.map((record) => retiredStatus(record, live.dispatch.frontier, head))
-    return [...active, ...retired].sort((a, b) => (a.name < b.name ? -1 : 1))
+    const all = [...active, ...live.views.statuses(), ...this.#taps.statuses(head), ...retired]
+    return all.map((status) => live.desk.dress(status)).sort(byName)
   }
 
   async subscription(name: string): Promise<SubscriptionStatus> {
+    const live = this.#live
+    const lane = live.lanes.get(name)
+    if (lane !== undefined) {
+      const observed = await observeOne(live, lane)
+      return live.desk.dress(laneStatus(lane, live.store.head(), this.#platform.clock.now(), observed))
+    }
     const found = (await this.subscriptions()).find((status) => status.name === name)
-    if (found === undefined) throw this.#live.unknown(name)
+    if (found === undefined) throw live.unknown(name)
     return found
   }
 
-  async pause(name: string): Promise<void> {
-    const live = this.#live
-    const lane = live.lane(name)
-    lane.ledger.setState('paused', 'paused by hand')
-    live.dispatch.leave(lane)
-    live.settler.touch(lane)
-    await live.settler.flush()
+  view(name: string): LogView {
+    return this.#live.view(name)
   }
 
-  async resume(name: string): Promise<void> {
-    const live = this.#live
-    const lane = live.lane(name)
-    lane.ledger.setState('running')
-    live.settler.touch(lane)
-    await live.settler.flush()
-    live.resume(lane)
+  batches(name: string): Batches {
+    return batchesOf(this.#live.lane(name))
+  }
+
+  pause(name: string): Promise<void> {
+    return pauseLane(this.#live, name)
+  }
+
+  resume(name: string): Promise<void> {
+    return resumeLane(this.#live, name)
   }
 
   async dead(name: string, query: DeadQuery) {
-    const live = this.#live
-    if (!live.retired.some(({ subscription }) => subscription === name)) live.lane(name)
-    await live.settler.flush()
-    return live.store.dead(name, query)
+    return listDead(this.#live, name, query)
   }
 
   async redrive(name: string, selection: Selection): Promise<{ readonly redriven: number }> {
-    return { redriven: await redriveDead(this.#live.lane(name), selectionQuery(selection)) }
+    return { redriven: await redriveSelected(this.#live, name, selection) }
   }
 
   async discard(name: string, selection: Selection): Promise<{ readonly discarded: number }> {
-    return { discarded: await discardDead(this.#live.lane(name), selectionQuery(selection)) }
+    return { discarded: await discardSelected(this.#live, name, selection) }
   }
 
-  async drop(name: string): Promise<void> {
-    const live = this.#live
-    if (live.lanes.has(name))
-      throw new AppError(
-        'state-conflict',
-        `dropping subscription ${name} failed: the configuration still names it; take it out first`,
-      )
-    const at = live.retired.findIndex(({ subscription }) => subscription === name)
-    if (at < 0) throw live.unknown(name)
-    await live.store.dropLedger(name)
-    live.retired.splice(at, 1)
+  async replay(name: string, options: ReplayOptions): Promise<ReplayStatus> {
+    await this.#settled()
+    return this.#live.replays.replay(name, options)
   }
 
-  async explain(sequence: Sequence, subscription?: string): Promise<Explanation> {
-    const live = this.#live
-    await live.settler.flush()
-    const head = live.store.head()
-    if (!Number.isSafeInteger(sequence) || sequence < 1 || sequence > head) {
-      throw new AppError('not-found', `explaining event ${sequence} failed: the log ends at ${head}`)
-    }
-    const [event] = await live.store.readMany([sequence])
-    const subjects: (LedgerRecord | Parameters<typeof explainDelivery>[1])[] = [...live.lanes.values(), ...live.retired]
-    const wanted =
-      subscription === undefined
-        ? subjects
-        : subjects.filter((s) => ('policy' in s ? s.name : s.subscription) === subscription)
-    if (wanted.length === 0 && subscription !== undefined) throw live.unknown(subscription)
-    const deliveries = []
-    for (const subject of wanted)
-      deliveries.push(await explainDelivery(live.store, subject, sequence, event, live.dispatch.frontier))
-    return {
-      sequence,
-      event: event && {
-        source: event.source,
-        id: event.id,
-        type: event.type,
-        subject: event.subject,
-        time: event.time,
-        recordedtime: event.recordedtime,
-      },
-      deliveries,
-    }
+  async dryRunReplay(name: string, options: ReplayOptions, signal?: AbortSignal): Promise<ReplayDryRun> {
+    return this.#live.replays.dryRunReplay(name, options, signal)
+  }
+
+  async replays(name?: string): Promise<readonly ReplayStatus[]> {
+    return this.#live.replays.replays(name)
+  }
+
+  async replayStatus(name: string, id: string): Promise<ReplayStatus> {
+    return this.#live.replays.replayStatus(name, id)
+  }
+
+  async controlReplay(name: string, id: string, action: ReplayAction): Promise<ReplayStatus> {
+    await this.#settled()
+    return this.#live.replays.controlReplay(name, id, action)
+  }
+
+  async subscribe(name: string, config: SubscriptionConfig, expected?: Expected): Promise<Subscribed> {
+    await this.#settled()
+    const made = await this.#live.desk.subscribe(name, config, expected)
+    return { ...made, subscription: statusNow(this.#live, name)! }
+  }
+
+  async unsubscribe(name: string, expected?: Expected): Promise<void> {
+    await this.#settled()
+    await this.#live.desk.unsubscribe(name, expected)
+  }
+
+  async configOf(name: string) {
+    return this.#live.desk.configOf(name)
+  }
+
+  async rotateSecret(name: string, options: Parameters<Pipeline['rotateSecret']>[1] = {}): Promise<RotatedSecret> {
+    await this.#settled()
+    return this.#live.desk.rotateSecret(name, options)
+  }
+
+  async testDelivery(name: string): Promise<TestDelivery> {
+    return sendTest(this.#live.lane(name))
+  }
+
+  async rotateSecretKey() {
+    return this.#live.desk.rotateKey()
+  }
+
+  /** A start that is under way has ended: lanes come to work in one way or the other. */
+  async #settled(): Promise<void> {
+    await this.#starting?.catch(() => undefined)
+  }
+
+  drop(name: string): Promise<void> {
+    return dropRetired(this.#live, name)
+  }
+
+  explain(sequence: Sequence, subscription?: string): Promise<Explanation> {
+    return explainEvent(this.#live, sequence, subscription)
   }
 
   async audit(): Promise<AuditReport> {
@@ -248,6 +269,8 @@ export class Engine implements Pipeline {
 
   async #stop(deadlineMs: number): Promise<void> {
     await this.#opening?.catch(() => undefined)
+    // Opened or not, what is emitted from now on is dropped and counted.
+    if (this.#opened === undefined) await this.#taps.stop(Promise.resolve())
     await this.#opened?.stop(deadlineMs)
     this.#log.debug('the pipeline has stopped')
   }

@@ -1,7 +1,9 @@
 import { type Event, type Sequence, timeText } from '../core/event.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import { compilePatterns } from '../core/match.ts'
+import { notBeforeOf } from '../core/not-before.ts'
 import type { Attempt } from '../core/outcome.ts'
+import { readLedgerName } from '../core/replay-name.ts'
 import type { Store } from '../plugin/store.ts'
 import type { ExplainedDelivery } from './api.ts'
 import type { Lane } from './lane.ts'
@@ -26,12 +28,12 @@ export async function explainDelivery(
 ): Promise<ExplainedDelivery> {
   const lane = 'policy' in subject ? subject : undefined
   const name = 'policy' in subject ? subject.name : subject.subscription
-  const checks = lane === undefined || event === undefined ? [] : checksOf(lane, event)
+  const checks = lane === undefined || event === undefined ? [] : checksOf(lane, lane.setup.see?.(event) ?? event)
   const parts = await place(store, subject, sequence, frontier, checks)
   return {
-    subscription: name,
+    ...readLedgerName(name),
     state: parts.state,
-    reason: parts.reason,
+    reason: parts.reason ?? (event && reasonToWait(event, parts)),
     checks,
     attempts: parts.attempts ?? [],
     attemptCount: parts.attemptCount ?? parts.attempts?.length ?? 0,
@@ -41,7 +43,15 @@ export async function explainDelivery(
   }
 }
 
-function checksOf({ policy }: Lane, { type, source }: Event): ExplainedDelivery['checks'] {
+function reasonToWait(event: Event, { state, dueAt }: Parts): string | undefined {
+  const notBefore = notBeforeOf(event)
+  const isDelayed = state === 'waiting' && notBefore !== undefined && notBefore === dueAt
+  return isDelayed ? `its notBefore is ${timeText(notBefore)}` : undefined
+}
+
+function checksOf({ policy }: Lane, event: Event): ExplainedDelivery['checks'] {
+  const { type, source } = event
+  const { where } = policy
   return [
     ...(policy.from ?? []).map((from) => ({ check: `from ${from}`, value: source, matched: from === source })),
     ...policy.match.map((pattern) => ({
@@ -49,6 +59,9 @@ function checksOf({ policy }: Lane, { type, source }: Event): ExplainedDelivery[
       value: type,
       matched: compilePatterns([pattern])(type),
     })),
+    ...(where === undefined
+      ? []
+      : [{ check: `where ${where.text}`, value: where.explain(event), matched: where.test(event) }]),
   ]
 }
 
@@ -77,6 +90,8 @@ async function place(
       next: 'nothing until it is redriven or discarded',
     }
   }
+  const offered = lane?.pull?.describe(sequence)
+  if (offered !== undefined) return { ...offered, next: blockedNext(lane, offered.next) }
   const [row] = await store.rows(name, { sequences: [sequence], limit: 1 })
   if (row !== undefined) {
     const done = row.done.length === 0 ? '' : `; stages done: ${row.done.join(', ')}`
@@ -109,7 +124,9 @@ async function place(
       reason: `${sequence - examined} events are examined before it`,
       next: blockedNext(lane, 'examined soon'),
     }
-  const failed = checks.filter(({ matched }) => !matched).map(({ check, value }) => `${check} did not match ${value}`)
+  const failed = checks
+    .filter(({ matched }) => !matched)
+    .map(({ check, value }) => `${check} did not match${check.startsWith('where ') ? ':' : ''} ${value}`)
   return { state: 'filtered', reason: failed.length > 0 ? failed.join('; ') : 'it did not match when it was examined' }
 }
 

@@ -1,7 +1,11 @@
+import type { Group } from '../core/coalesce.ts'
 import type { Event, EventRecord, Json, Sequence } from '../core/event.ts'
 import type { DeliveryRow } from '../core/ledger-state.ts'
 import type { Attempt } from '../core/outcome.ts'
+import { bodyOf, type Payload } from '../core/payload.ts'
+import { markReplayed } from '../core/replayed.ts'
 import type { Delivery } from '../plugin/sink.ts'
+import type { StageEnd } from './stage-run.ts'
 
 const none: readonly never[] = Object.freeze([])
 export const noContext: Readonly<Record<string, Json>> = Object.freeze({})
@@ -26,6 +30,16 @@ export class Flight {
   replaced: EventRecord | undefined
   deaths = 0
   redriven: number | undefined
+  /** What it stands for, where the subscription coalesces. */
+  group: Group | undefined
+  /** The key of the running stage that it has to itself. */
+  keptKey: string | undefined
+  /** The group whose share of the window it takes. */
+  fairGroup: string | undefined
+  /** In the queue and no longer to be run: a newer event took its place. */
+  isWithdrawn = false
+  /** It is with clients, or waits for them: those behind it in its key do not wait for its end here. */
+  isOut = false
 
   constructor(event: Event, key: string | undefined, from: 'pending' | 'row' | 'held') {
     this.sequence = event.sequence
@@ -36,6 +50,17 @@ export class Flight {
 
   remember(attempt: Attempt): void {
     this.attempts = [...this.attempts.slice(1 - attemptsKept), attempt]
+  }
+
+  /** A step is done, and left this. */
+  advance(step: string, { context, event }: Pick<StageEnd, 'context' | 'event'>): void {
+    if (context !== undefined) this.context = context
+    if (event !== undefined) {
+      this.event = event
+      this.replaced = event.record
+    }
+    this.done = [...this.done, step]
+    this.attempt = 0
   }
 
   toRow(dueAt: number): DeliveryRow {
@@ -51,6 +76,7 @@ export class Flight {
       event: this.replaced,
       attempts: this.attempts,
       redriven: this.redriven,
+      ...(this.group !== undefined && { group: this.group }),
     }
   }
 }
@@ -60,13 +86,26 @@ export class DeliveryView implements Delivery {
   readonly event: Event
   readonly attempt: number
   readonly context: Readonly<Record<string, Json>>
+  readonly isTest: boolean
   readonly #identify: (event: Event) => string
+  readonly #payload: Payload | undefined
 
-  constructor(flight: Flight, identify: (event: Event) => string) {
-    this.event = flight.event
+  constructor(
+    flight: Flight,
+    identify: (event: Event) => string,
+    payload: Payload | undefined,
+    { isTest = false, replay }: { readonly isTest?: boolean; readonly replay?: string | undefined } = {},
+  ) {
+    this.event = replay === undefined ? flight.event : markReplayed(flight.event, replay)
     this.attempt = flight.attempt
     this.context = flight.context
+    this.isTest = isTest
     this.#identify = identify
+    this.#payload = payload
+  }
+
+  get body(): string | undefined {
+    return this.#payload === undefined ? undefined : bodyOf(this.event, this.#payload)
   }
 
   get messageId(): string {

@@ -7,7 +7,7 @@ const stalledMs = 60_000
 
 /** Whether the pipeline can take traffic and moves what it has, from the same sets that delivery works on. */
 export async function healthOf(opened: Opened, isStopping: boolean): Promise<Health> {
-  const { store, settler, lanes, services, dispatch } = opened
+  const { store, settler, lanes, views, services, dispatch } = opened
   const problems: string[] = []
   if (isStopping) problems.push('the pipeline is stopping')
   await store.checkWritable().catch((error: unknown) => {
@@ -16,6 +16,8 @@ export async function healthOf(opened: Opened, isStopping: boolean): Promise<Hea
   if (settler.isFailing) problems.push(`ledgers cannot be written: ${settler.lastError ?? 'no reason given'}`)
   if (dispatch.isFailing)
     problems.push(`the log cannot be read for delivery: ${dispatch.lastError ?? 'no reason given'}`)
+  for (const { name, error } of views.failing)
+    problems.push(`the log cannot be read for the clients of ${name}: ${error}`)
   for (const { name, stalledForMs, overdue } of lanes.values()) {
     if (stalledForMs > stalledMs) {
       problems.push(`subscription ${name} has work and made no attempt for ${Math.round(stalledForMs / 1000)} s`)
@@ -25,5 +27,12 @@ export async function healthOf(opened: Opened, isStopping: boolean): Promise<Hea
   const loops: Record<string, Health['loops'][string]> = {}
   for (const [name, state] of services.loops) loops[name] = { ...state }
   loops['dispatch'] = { restarts: dispatch.restarts, lastError: dispatch.lastError, alive: !isStopping }
-  return { ready: problems.length === 0, problems, loops }
+  const warnings = [...lanes.values()].flatMap(({ name, unreadable }) =>
+    unreadable.size === 0
+      ? []
+      : [
+          `${unreadable.size} deliveries of ${name} are dead letters because the store is damaged: run "millrace verify"`,
+        ],
+  )
+  return { ready: problems.length === 0, problems, warnings, loops }
 }

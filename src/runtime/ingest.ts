@@ -6,22 +6,13 @@ import type { Platform } from '../core/platform.ts'
 import type { IngestResult } from '../plugin/source.ts'
 import type { AppendResult, Commit, Store } from '../plugin/store.ts'
 import type { PublishResult } from './api.ts'
+import { type IngestGuards, mismatch, noCounts, resultsOf } from './ingest-parts.ts'
+import type { SchemaGate } from './schema-gate.ts'
 
 /** Events handed to the store and not yet answered, at most: beyond it a publisher is told to slow down. */
 const waitingEvents = 200_000
 /** Events checked before other work gets a turn: less than a millisecond. */
 const checkedPerTurn = 250
-
-export interface IngestCounts {
-  stored: number
-  duplicate: number
-  conflict: number
-  refused: number
-}
-
-export function noCounts(): IngestCounts {
-  return { stored: 0, duplicate: 0, conflict: 0, refused: 0 }
-}
 
 /**
  * The way into the log: checks, one atomic commit of what is valid, and a signal to dispatch after it. The signal carries
@@ -33,16 +24,34 @@ export class Ingest {
   readonly #onStored: () => void
   readonly #platform: Platform
   #waiting = 0
+  readonly #guards: IngestGuards | undefined
+  readonly #gate: SchemaGate | undefined
+  readonly #warnBytes: number
   isStopping = false
+  /** Events with more data than is meant. */
+  large = 0
   readonly counts = noCounts()
   /** Of these, what came over HTTP: the counts of the passive sources. */
   readonly doorCounts = noCounts()
 
-  constructor(store: Store, limits: EventLimits, platform: Platform, onStored: () => void) {
+  constructor(store: Store, limits: EventLimits, platform: Platform, onStored: () => void, guards?: IngestGuards) {
     this.#store = store
-    this.#limits = limits
+    this.#guards = guards
+    this.#gate = guards?.gate
+    this.#warnBytes = guards?.warnBytes ?? Number.POSITIVE_INFINITY
+    this.#limits = {
+      ...limits,
+      get nowMs() {
+        return platform.clock.now()
+      },
+    }
     this.#platform = platform
     this.#onStored = onStored
+  }
+
+  /** Events stored although they do not fit their schema. */
+  get warned(): number {
+    return this.#gate?.warned ?? 0
   }
 
   async publishOne(event: EventInput): Promise<PublishResult> {
@@ -55,8 +64,8 @@ export class Ingest {
         { facts: { issues: checked.issues } },
       )
     }
-    const [result] = await this.append([checked.record])
-    return { source: checked.record.source, id: checked.record.id, ...result!, durability: this.#store.durability }
+    const [result] = await this.#admit([checked.record])
+    return Object.assign(result!, { durability: this.#store.durability })
   }
 
   async publishMany(events: readonly EventInput[]): Promise<readonly PublishResult[]> {
@@ -65,30 +74,45 @@ export class Ingest {
     return results.map((result) => Object.assign(result, { durability: this.#store.durability }))
   }
 
-  /** Checks and appends; what is not valid is refused in its place. */
+  /** Checks and appends; what is not valid is refused in its place. `dataTexts` are data that is JSON text already. */
   async ingestInputs(
     events: readonly EventInput[],
     cursor?: Commit['cursor'],
+    dataTexts?: readonly (string | undefined)[],
   ): Promise<{ results: readonly IngestResult[] }> {
     const records: EventRecord[] = []
     const results: (IngestResult | undefined)[] = []
     for (const event of events) {
       if (results.length > 0 && results.length % checkedPerTurn === 0) await this.#turn()
-      const checked = checkInput(event, this.#limits)
+      const checked = checkInput(event, this.#limits, dataTexts?.[results.length])
       if (checked.ok) records.push(checked.record)
       results.push(checked.ok ? undefined : this.#refuse(event, checked.issues))
     }
-    const appended = records.length === 0 && cursor === undefined ? [] : await this.append(records, cursor)
+    const admitted = records.length === 0 && cursor === undefined ? [] : await this.#admit(records, cursor)
     let next = 0
-    return {
-      results: results.map((result) => {
-        if (result !== undefined) return result
-        const record = records[next]!
-        const { status, sequence } = appended[next]!
-        next += 1
-        return { source: record.source, id: record.id, status, sequence }
-      }),
+    return { results: results.map((result) => result ?? admitted[next++]!) }
+  }
+
+  /** Throws for the first event that would be refused, and says which it is. */
+  async assertValid(events: readonly EventInput[]): Promise<void> {
+    for (const [index, event] of events.entries()) {
+      if (index > 0 && index % checkedPerTurn === 0) await this.#turn()
+      const checked = checkInput(event, this.#limits)
+      const problem = checked.ok
+        ? await this.#schemaProblem(checked.record)
+        : checked.issues.map(({ message }) => message).join('; ')
+      if (problem === undefined) continue
+      this.counts.refused += 1
+      throw new AppError(
+        'event-invalid',
+        `event ${index} of ${events.length} is not valid, and nothing of its batch was stored: ${problem}`,
+      )
     }
+  }
+
+  /** False for what would be refused. */
+  isValid(event: EventInput): boolean {
+    return checkInput(event, this.#limits).ok
   }
 
   #refuse(event: EventInput, issues: readonly Issue[]): IngestResult {
@@ -108,54 +132,127 @@ export class Ingest {
     return new Promise((resolve) => this.#platform.soon(resolve))
   }
 
-  async ingest(records: readonly EventRecord[]): Promise<readonly IngestResult[]> {
-    const appended = await this.append(records)
-    for (const { status } of appended) this.doorCounts[status] += 1
-    return records.map(({ source, id }, i) => ({
-      source,
-      id,
-      status: appended[i]!.status,
-      sequence: appended[i]!.sequence,
-    }))
+  ingest(records: readonly EventRecord[]): Promise<readonly IngestResult[]> {
+    if (this.#gate !== undefined) {
+      return this.#admit(records).then((results) => {
+        for (const { status } of results) this.doorCounts[status] += 1
+        return results
+      })
+    }
+    return this.#commit(records, undefined, (appended) => {
+      for (const { status } of appended) this.doorCounts[status] += 1
+      return resultsOf(records, appended)
+    })
   }
 
-  /** One commit of records already checked, with the source's cursor. */
-  async append(records: readonly EventRecord[], cursor?: Commit['cursor']): Promise<readonly AppendResult[]> {
-    if (this.isStopping)
-      throw new AppError('stopping', 'publishing failed: the pipeline is stopping; try again when it is back')
-    if (this.#waiting > 0 && this.#waiting + records.length > waitingEvents) {
-      throw new AppError(
-        'overloaded',
-        `publishing failed: ${this.#waiting} events already wait for the disk; try again in a second`,
-        { facts: { retryAfterSeconds: 1 } },
-      )
-    }
+  /** Appends the original of a quarantined event, if it fits now; answers why it does not. */
+  async redrive(record: EventRecord): Promise<IngestResult> {
+    const [result] = await this.#admit([record], undefined, true)
+    return result!
+  }
+
+  /** What fits the schema of its type is one commit, with the source's cursor and what is quarantined. */
+  async #admit(
+    records: readonly EventRecord[],
+    cursor?: Commit['cursor'],
+    isStrict = false,
+  ): Promise<readonly IngestResult[]> {
+    if (this.#gate === undefined) return this.#commit(records, cursor, (appended) => resultsOf(records, appended))
+    const screened = await this.#gate.screenAll(records, isStrict)
+    const kept = screened.flatMap((each) => (each.kind === 'refused' ? [] : [each]))
+    this.counts.refused += screened.length - kept.length
+    const stored = kept.map(({ record }) => record)
+    const appended =
+      kept.length === 0 && cursor === undefined
+        ? []
+        : await this.#commit(
+            stored,
+            cursor,
+            (answer) => answer,
+            (at) => kept[at]!.kind === 'quarantined',
+          )
+    let next = 0
+    return screened.map((each, at) => {
+      const { source, id } = records[at]!
+      if (each.kind === 'refused') return { source, id, status: 'refused', error: mismatch(each) }
+      const { status, sequence } = appended[next++]!
+      return each.kind === 'pass'
+        ? { source, id, status, sequence }
+        : { source, id, status: 'quarantined', sequence, error: mismatch(each) }
+    })
+  }
+
+  async #schemaProblem(record: EventRecord): Promise<string | undefined> {
+    if (this.#gate === undefined) return undefined
+    const [screened] = await this.#gate.screenAll([record])
+    return screened?.kind === 'refused' ? screened.problem : undefined
+  }
+
+  /** Said and counted: an event this large is a bundle of facts, or should hold a reference (S3-18). */
+  #tellLarge({ type, source, data }: EventRecord): void {
+    this.large += 1
+    this.#guards?.rareLog.warn(
+      'large',
+      'events are larger than limits.warnSize: publish smaller facts, or a reference',
+      {
+        type,
+        source,
+        bytes: data?.length,
+        large: this.large,
+      },
+    )
+  }
+
+  /** One promise from the store's to the caller's: many single events come this way. */
+  #commit<T>(
+    records: readonly EventRecord[],
+    cursor: Commit['cursor'],
+    resultOf: (appended: readonly AppendResult[]) => T,
+    isQuarantined?: (at: number) => boolean,
+  ): Promise<T> {
+    const refusal = this.#refusalOf(records.length)
+    if (refusal !== undefined) return Promise.reject(refusal)
     this.#waiting += records.length
-    try {
-      const [result] = await this.#store.commit([
-        cursor === undefined ? { events: records } : { events: records, cursor },
-      ])
-      if (result?.kind !== 'ok')
-        throw new AppError(
-          'internal',
-          `publishing failed: the store refused the commit: ${result?.detail ?? 'no answer'}`,
-        )
-      let stored = 0
-      for (const { status } of result.events) {
-        this.counts[status] += 1
-        if (status === 'stored') stored += 1
-      }
-      if (stored > 0) this.#onStored()
-      return result.events
-    } finally {
-      this.#waiting -= records.length
-    }
+    for (const record of records)
+      if (record.data !== undefined && record.data.length > this.#warnBytes) this.#tellLarge(record)
+    return this.#store.commit([cursor === undefined ? { events: records } : { events: records, cursor }]).then(
+      ([result]) => {
+        this.#waiting -= records.length
+        if (result?.kind !== 'ok') {
+          const why = result?.detail ?? 'no answer'
+          throw new AppError('internal', `publishing failed: the store refused the commit: ${why}`)
+        }
+        let stored = 0
+        for (let at = 0; at < result.events.length; at++) {
+          const { status } = result.events[at]!
+          this.counts[isQuarantined?.(at) === true ? 'quarantined' : status] += 1
+          if (status === 'stored') stored += 1
+        }
+        if (stored > 0) this.#onStored()
+        return resultOf(result.events)
+      },
+      (error: unknown) => {
+        this.#waiting -= records.length
+        throw error
+      },
+    )
+  }
+
+  #refusalOf(events: number): AppError | undefined {
+    if (this.isStopping)
+      return new AppError('stopping', 'publishing failed: the pipeline is stopping; try again when it is back')
+    if (this.#waiting === 0 || this.#waiting + events <= waitingEvents) return undefined
+    return new AppError(
+      'overloaded',
+      `publishing failed: ${this.#waiting} events already wait for the disk; try again in a second`,
+      { facts: { retryAfterSeconds: 1 } },
+    )
   }
 }
 
 /** An event from outside: as any event, and not under the name of the engine's own, which would be a forgery. */
-function checkInput(event: EventInput, limits: EventLimits): CheckedEvent {
-  const checked = checkEvent(event, limits)
+function checkInput(event: EventInput, limits: EventLimits, dataText?: string): CheckedEvent {
+  const checked = checkEvent(event, limits, dataText)
   if (!checked.ok || !checked.record.source.startsWith('millrace:')) return checked
   const { id, source } = checked.record
   const message = 'source begins with millrace:, which is the name of the engine’s own events; use another'

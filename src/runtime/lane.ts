@@ -1,42 +1,22 @@
+import { Coalescing } from '../core/coalesce.ts'
 import type { Event, Sequence } from '../core/event.ts'
+import { FairQueue } from '../core/fair-queue.ts'
 import type { Ledger } from '../core/ledger.ts'
+import { notBeforeOf } from '../core/not-before.ts'
 import { KeyOrder } from '../core/order.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
-import type { Log, Platform } from '../core/platform.ts'
 import { Queue } from '../core/queue.ts'
-import type { Sink } from '../plugin/sink.ts'
-import type { PluginContext } from '../plugin/source.ts'
-import type { Store } from '../plugin/store.ts'
 import { Attempts } from './attempts.ts'
 import { Calls } from './calls.ts'
+import { Coalescer } from './coalescer.ts'
 import { DueRows } from './due-rows.ts'
 import { Endings } from './endings.ts'
+import { FairShares } from './fair.ts'
 import { Flight } from './flight.ts'
-import type { Quarantine } from './quarantine.ts'
-import type { OwnedLedger, Settler } from './settler.ts'
-import type { RunningStage } from './stage-run.ts'
-
-export interface LaneSetup {
-  readonly policy: SubscriptionPolicy
-  readonly ledger: Ledger
-  readonly epoch: number
-  readonly stages: readonly RunningStage[]
-  readonly sink: Sink | undefined
-  readonly sinkName: string | undefined
-  readonly batch: number
-  readonly runsUserCode: boolean
-  readonly context: PluginContext
-}
-
-export interface LaneSurroundings {
-  readonly store: Store
-  readonly platform: Platform
-  readonly log: Log
-  readonly settler: () => Settler
-  readonly quarantine: Quarantine
-  /** The lane has room for more events than when it was last refused. */
-  readonly onRoom: (lane: Lane) => void
-}
+import { Gate } from './gate.ts'
+import type { LaneSetup, LaneSurroundings } from './lane-setup.ts'
+import { Pull } from './pull/pull.ts'
+import type { OwnedLedger } from './settler.ts'
 
 /**
  * One subscription at work: takes matched events from dispatch, orders them, runs stages and sink, and tells its ledger.
@@ -53,14 +33,21 @@ export class Lane implements OwnedLedger {
   /** Answers the position of the group it travels with. */
   travel: () => { readonly position: Sequence; readonly isFront: boolean }
   readonly around: LaneSurroundings
-  readonly ready = new Queue<Flight>()
+  readonly ready: Queue<Flight> | FairQueue<Flight>
   readonly calls: Calls
   readonly due: DueRows
   readonly ends: Endings
   readonly attempts: Attempts
+  readonly gate: Gate
+  readonly coalescer: Coalescer | undefined
+  readonly fair: FairShares | undefined
+  readonly pull: Pull | undefined
   inMemory = 0
   active = 0
+  /** Deliveries that this process could not make because the store is damaged. */
+  readonly unreadable = new Set<Sequence>()
   isStopping = false
+  isGone = false
   #order: KeyOrder<Flight> | undefined
   readonly #ownSource: string
   #isPumping = false
@@ -81,7 +68,15 @@ export class Lane implements OwnedLedger {
     this.due = new DueRows(this)
     this.ends = new Endings(this)
     this.attempts = new Attempts(this)
-    this.#order = setup.policy.ordering === 'none' ? undefined : new KeyOrder(setup.policy.ordering === 'key')
+    this.gate = new Gate(this)
+    const { coalesce, fairBy } = setup.policy
+    this.ready = fairBy === undefined ? new Queue() : new FairQueue(({ event }) => fairBy.groupOf(event))
+    this.fair = fairBy && new FairShares(this, fairBy)
+    this.coalescer = coalesce && new Coalescer(this, new Coalescing(coalesce))
+    this.pull = setup.batches && new Pull(this, setup.batches)
+    // Without stages there is nothing that one delivery does before another but going to clients, and the shelf orders that.
+    const isOrdered = setup.policy.ordering !== 'none' && (this.pull === undefined || setup.stages.length > 0)
+    this.#order = isOrdered ? new KeyOrder(setup.policy.ordering === 'key') : undefined
   }
 
   get order(): KeyOrder<Flight> | undefined {
@@ -97,16 +92,27 @@ export class Lane implements OwnedLedger {
   }
 
   get hasRoom(): boolean {
-    return this.isRunning && this.inMemory < this.policy.window && !this.isSaturated
+    return this.isRunning && this.inMemory < this.policy.window && !this.isSaturated && !this.gate.isShut
+  }
+
+  /** It takes what it is shown of the log, or would. */
+  get isReading(): boolean {
+    return this.isRunning && !this.#isRefusing
+  }
+
+  room(): number {
+    if (this.hasRoom) return Math.max(1, this.policy.window - this.inMemory)
+    this.#isRefusing = true
+    return 0
   }
 
   get isIdle(): boolean {
-    return this.active === 0 && this.ready.size === 0
+    return this.active === 0 && this.ready.size === 0 && this.attempts.inside === 0
   }
 
   /** How long there has been work and no attempt under way. */
   get stalledForMs(): number {
-    if (!this.isRunning || this.active > 0 || this.ready.size === 0) return 0
+    if (!this.isRunning || this.active > 0 || this.ready.size === 0 || this.gate.isWaiting) return 0
     return this.around.platform.clock.monotonic() - this.#lastActive
   }
 
@@ -118,11 +124,6 @@ export class Lane implements OwnedLedger {
   /** Attempts that ignore their timeout. */
   get overdue(): number {
     return this.setup.stages.reduce((sum, { calls }) => sum + calls.overdue, this.calls.overdue)
-  }
-
-  abortAttempts(reason: Error): void {
-    this.calls.abortAll(reason)
-    for (const { calls } of this.setup.stages) calls.abortAll(reason)
   }
 
   /** Its place in the log changed: the small row is written soon. */
@@ -143,15 +144,27 @@ export class Lane implements OwnedLedger {
   }
 
   /** Takes a matching event, or answers false: then it is offered again when there is room. */
-  accept(event: Event): boolean {
+  accept(given: Event): boolean {
+    const event = this.setup.see === undefined ? given : this.setup.see(given)
     // Its own derived events would go round for ever.
     if (event.source === this.#ownSource) return true
+    if (this.policy.where?.test(event) === false) return true
     if (!this.hasRoom) {
       this.#isRefusing = true
       return false
     }
+    const notBefore = notBeforeOf(event)
+    const coalesced = this.coalescer?.keyOf(event)
+    if (coalesced !== undefined) {
+      this.coalescer!.arrive(coalesced, event, notBefore)
+      return true
+    }
     this.ledger.match(event.sequence)
-    this.admit(new Flight(event, this.keyOf(event), 'pending'))
+    if (notBefore !== undefined && notBefore > this.around.platform.clock.now()) this.due.delay(event, notBefore)
+    else {
+      const flight = new Flight(event, this.keyOf(event), 'pending')
+      if (this.fair === undefined || this.fair.arrive(flight)) this.admit(flight)
+    }
     this.around.settler().touch(this)
     return true
   }
@@ -188,23 +201,41 @@ export class Lane implements OwnedLedger {
   /** Starts what may run now. */
   pump(): void {
     if (this.#isPumping || !this.isRunning) return
+    this.attempts.drain()
     if (this.ready.size === 0) {
       this.#tellRoom()
       return
     }
     if (this.setup.runsUserCode && !this.around.quarantine.admits(this)) return
     this.#isPumping = true
+    if (this.pull !== undefined && this.setup.stages.length === 0) this.#shelve(this.pull)
     try {
-      while (this.active < this.policy.concurrency && this.ready.size > 0 && this.isRunning) this.attempts.startNext()
+      while (this.ready.size > 0 && this.isRunning && this.attempts.hasRoom && this.gate.admits())
+        this.attempts.startNext()
     } finally {
       this.#isPumping = false
     }
     this.#tellRoom()
   }
 
+  /** What is ready waits for clients from now on. */
+  #shelve(pull: Pull): void {
+    for (let flight = this.takeReady(); flight !== undefined; flight = this.takeReady()) pull.arrive(flight)
+  }
+
+  /** The next delivery to try; undefined when none of those that were ready is to be tried any more. */
+  takeReady(): Flight | undefined {
+    for (let flight = this.ready.shift(); flight !== undefined; flight = this.ready.shift()) {
+      if (flight.isWithdrawn || this.ends.expireIfOld(flight)) continue
+      if (this.coalescer !== undefined && flight.group !== undefined) this.coalescer.seal(flight)
+      return flight
+    }
+    return undefined
+  }
+
   /** Runs one delivery alone and resolves when its attempt has ended (quarantine). */
   runAlone(flight: Flight): Promise<void> {
-    return this.attempts.runOne(flight)
+    return this.attempts.runAlone(flight)
   }
 
   /** Nothing of the key is in front any more: the next one may run. */
@@ -214,12 +245,29 @@ export class Lane implements OwnedLedger {
     if (next?.kind === 'load') this.due.loadHeld(key, next.sequences[0]!)
   }
 
+  /** A dead letter that its key was parked behind is gone: what waits behind it goes on. */
+  unpark(key: string, sequence: Sequence): void {
+    this.pull?.unpark(key, sequence)
+    if (this.#order?.blockedBy(key) === sequence) this.releaseKey(key)
+  }
+
+  takePlace(): void {
+    this.active += 1
+    this.around.places.take()
+  }
+
+  givePlace(): void {
+    this.active -= 1
+    this.around.places.give()
+  }
+
   /** An attempt has ended: go on. */
   afterCall(): void {
     this.#lastActive = this.around.platform.clock.monotonic()
     if (this.setup.runsUserCode) this.around.quarantine.onEnd()
     if (!this.#isPumping) this.pump()
     this.due.look()
+    this.around.places.callWaiting()
   }
 
   #tellRoom(): void {
@@ -229,7 +277,9 @@ export class Lane implements OwnedLedger {
   }
 
   /** Forced retention removes what it has not examined; open deliveries are found lost when they are looked for. */
-  loseUpTo(sequence: Sequence): void {
+  loseUpTo(limit: Sequence): void {
+    const sequence = Math.min(limit, this.setup.replay?.to ?? limit)
+    if (sequence <= this.position) return
     this.ledger.loseUnexamined(sequence - this.position)
     this.position = sequence
     this.around.settler().touch(this)
@@ -240,5 +290,6 @@ export class Lane implements OwnedLedger {
     this.#isRefusing = true
     this.pump()
     this.due.look()
+    this.setup.timers.look()
   }
 }

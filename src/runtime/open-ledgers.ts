@@ -1,22 +1,16 @@
 import { AppError } from '../core/errors.ts'
 import { type LedgerRecord, type LedgerState, noCounters } from '../core/ledger-state.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
+import { isReplayLedger } from '../core/replay-name.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
 import type { EngineSetup } from './setup.ts'
 
 /** Takes the frontier's ledger and one for each subscription; new ones begin where their policy says. */
 export async function openLedgers(store: Store, setup: EngineSetup): Promise<Map<string, LedgerRecord>> {
-  const initial = (at: number, isPaused = false): LedgerState => ({
-    start: at,
-    examined: at,
-    follows: false,
-    pending: [],
-    counters: noCounters,
-    state: isPaused ? 'paused' : 'running',
-  })
-  const wanted = [{ subscription: frontierLedger, partition: 0, initial: initial(store.head()) }]
+  const wanted = [{ subscription: frontierLedger, partition: 0, initial: newLedger(store.head(), false) }]
   for (const { policy, isPaused } of setup.subscriptions) {
-    wanted.push({ subscription: policy.name, partition: 0, initial: initial(await startAt(store, policy), isPaused) })
+    const initial = newLedger(await startAt(store, policy), isPaused)
+    wanted.push({ subscription: policy.name, partition: 0, initial })
   }
   const records = await store
     .openLedgers(wanted, setup.platform.id())
@@ -24,8 +18,20 @@ export async function openLedgers(store: Store, setup: EngineSetup): Promise<Map
   return new Map(records.map((record) => [record.subscription, record]))
 }
 
+/** A ledger that begins after a sequence. */
+export function newLedger(at: number, isPaused: boolean): LedgerState {
+  return {
+    start: at,
+    examined: at,
+    follows: false,
+    pending: [],
+    counters: noCounters,
+    state: isPaused ? 'paused' : 'running',
+  }
+}
+
 /** The sequence after which a new subscription begins. */
-async function startAt(store: Store, { start }: SubscriptionPolicy): Promise<number> {
+export async function startAt(store: Store, { start }: SubscriptionPolicy): Promise<number> {
   switch (start.kind) {
     case 'now':
       return store.head()
@@ -50,7 +56,8 @@ export async function retire(
 ): Promise<LedgerRecord[]> {
   const retired: LedgerRecord[] = []
   for (const record of await store.ledgers()) {
-    if (record.subscription === frontierLedger || named.has(record.subscription)) continue
+    const { subscription: name } = record
+    if (name === frontierLedger || named.has(name) || isReplayLedger(name)) continue
     if (!record.follows) {
       retired.push(record)
       continue

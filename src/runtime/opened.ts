@@ -1,31 +1,34 @@
-import { AppError } from '../core/errors.ts'
-import type { Sequence } from '../core/event.ts'
-import { nearest } from '../core/issues.ts'
+import type { AppError } from '../core/errors.ts'
 import { Ledger } from '../core/ledger.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Log, Platform } from '../core/platform.ts'
-import type { PluginContext, Source } from '../plugin/source.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
-import { type Alarm, alarm } from './alarm.ts'
-import { Calls } from './calls.ts'
-import { closePlugins, quietly } from './closing.ts'
+import { alarm } from './alarm.ts'
+import { AttemptPlaces, placesFor } from './attempt-places.ts'
+import { abortAttempts, attemptsEnd, clearMarks, closePlugins, isQuiet, quietly, stopTimers } from './closing.ts'
 import { Dispatch } from './dispatch.ts'
 import { Ingest } from './ingest.ts'
-import { Lane } from './lane.ts'
+import { guardsOf } from './ingest-parts.ts'
+import type { Lane } from './lane.ts'
+import { Lanes } from './lanes.ts'
 import { openLedgers, retire } from './open-ledgers.ts'
-import { Places } from './places.ts'
 import { Quarantine } from './quarantine.ts'
 import { recover } from './recovery.ts'
+import { noReplay, otherSink, unknownSubscription } from './refusals.ts'
+import { Replays } from './replay/replays.ts'
+import { Desk } from './run-time/desk.ts'
+import { loadRunTime, namesOf } from './run-time/load.ts'
 import { type OwnedLedger, Settler } from './settler.ts'
-import type { EngineSetup } from './setup.ts'
-import { type RunningSource, runSource } from './source-run.ts'
-import { type Observed, observe } from './status.ts'
+import type { EngineSetup, MadeSpec, SubscriptionSpec } from './setup.ts'
+import { type RunningSource, startSource } from './source-run.ts'
+import { configuredLanes, reportChanges } from './start-report.ts'
+import type { Observed } from './status.ts'
 import { Services } from './supervise.ts'
-import { retain, tendDead } from './upkeep.ts'
+import type { Taps } from './taps.ts'
+import { startUpkeep } from './upkeep.ts'
+import type { View } from './view.ts'
+import { Views } from './views.ts'
 
-const retentionEveryMs = 3_600_000
-const tendEveryMs = 30_000
-const observeEveryMs = 10_000
 /** What a stop still has to write and to close may take this much longer than attempts may. */
 const closeMs = 1000
 
@@ -39,25 +42,35 @@ export class Opened {
   readonly dispatch: Dispatch
   readonly settler: Settler
   readonly quarantine: Quarantine
-  readonly lanes = new Map<string, Lane>()
+  readonly lanes: Lanes
+  readonly views: Views
+  readonly desk: Desk
+  readonly replays: Replays
   retired: LedgerRecord[] = []
   readonly sources: RunningSource[] = []
   readonly observed = new Map<string, Observed>()
   readonly openedAt: number
   readonly #setup: EngineSetup
+  readonly #taps: Taps
   readonly #frontier: OwnedLedger
-  readonly #records = new Map<string, LedgerRecord>()
-  readonly #madeSources: Source[] = []
+  readonly #wasMarked: boolean
+  /** The ledgers as this process found them. */
+  readonly #before: readonly LedgerRecord[]
   readonly #idlers = new Set<() => void>()
   #isStarted = false
   #letGo: () => void = () => undefined
 
-  static async open(setup: EngineSetup): Promise<Opened> {
+  static async open(setup: EngineSetup, taps: Taps): Promise<Opened> {
     const store = await setup.openStore()
     try {
-      const records = await openLedgers(store, setup)
-      const opened = new Opened(setup, store, records)
+      const before = await store.ledgers()
+      const { setup: all, entries } = await loadRunTime(setup, store)
+      const records = await openLedgers(store, all)
+      const opened = new Opened(all, taps, store, records, before, (live) => {
+        return new Desk(live, setup.runTime, entries, namesOf(setup))
+      })
       await opened.#makeLanes(records)
+      await opened.replays.load()
       return opened
     } catch (error) {
       await store.close()
@@ -65,15 +78,26 @@ export class Opened {
     }
   }
 
-  private constructor(setup: EngineSetup, store: Store, records: ReadonlyMap<string, LedgerRecord>) {
+  private constructor(
+    setup: EngineSetup,
+    taps: Taps,
+    store: Store,
+    records: ReadonlyMap<string, LedgerRecord>,
+    before: readonly LedgerRecord[],
+    makeDesk: (live: Opened) => Desk,
+  ) {
     this.#setup = setup
+    this.#before = before
+    this.#taps = taps
     this.store = store
     this.platform = setup.platform
     this.log = setup.log
     this.openedAt = setup.platform.clock.monotonic()
     this.services = new Services(setup.platform, setup.log)
     this.quarantine = new Quarantine(store, setup.log)
+    this.views = new Views(setup.views ?? [], store, setup.platform, setup.log)
     const record = records.get(frontierLedger)!
+    this.#wasMarked = record.mark !== undefined
     const ledger = new Ledger(record)
     this.#frontier = {
       name: frontierLedger,
@@ -93,84 +117,131 @@ export class Opened {
       setup.log,
       this.#frontier,
       () => this.dispatch.wake(),
-      () => this.#tellIdlers(),
+      () => {
+        this.#tellIdlers()
+        this.replays.look()
+      },
     )
-    this.ingest = new Ingest(store, setup.limits, setup.platform, () => this.dispatch.wake())
-  }
-
-  get isUnclean(): boolean {
-    return this.#records.get(frontierLedger)?.mark !== undefined
+    const guards = guardsOf(setup)
+    const around = {
+      gate: guards.gate,
+      store,
+      platform: setup.platform,
+      log: setup.log,
+      settler: () => this.settler,
+      quarantine: this.quarantine,
+      places: new AttemptPlaces(placesFor(setup)),
+      onRoom: (roomy: Lane) => this.#read(roomy),
+      onMoved: (listener: () => void) => this.dispatch.onMoved(listener),
+    }
+    this.lanes = new Lanes({
+      around,
+      dispatch: () => this.dispatch,
+      signal: this.services.signal,
+      onLeave: (name) => this.replays.leave(name),
+      onCome: (name) => this.replays.come(name),
+    })
+    this.replays = new Replays({
+      ...around,
+      lanes: this.lanes,
+      historyMs: setup.historyMs,
+      specOf: (name) => this.spec(name),
+    })
+    this.desk = makeDesk(this)
+    this.ingest = new Ingest(store, setup.limits, setup.platform, () => this.dispatch.wake(), guards)
   }
 
   lane(name: string): Lane {
     const lane = this.lanes.get(name)
-    if (lane === undefined) throw this.unknown(name)
-    return lane
+    if (lane !== undefined) return lane
+    if (this.#taps.has(name)) throw this.#taps.noLedger(name)
+    throw this.views.has(name) ? this.views.noLedger(name) : this.unknown(name)
+  }
+
+  view(name: string): View {
+    const view = this.views.get(name)
+    if (view !== undefined) return view
+    throw otherSink(this.lane(name), 'reading the stream of', 'sse')
+  }
+
+  /** What a subscription is made of; throws for one that has no deliveries of its own to make again. */
+  spec(name: string): SubscriptionSpec {
+    const lane = this.lane(name)
+    if (lane.setup.replay !== undefined) throw this.unknown(name)
+    if (lane.pull !== undefined) throw noReplay(name)
+    return this.lanes.spec(name)!
   }
 
   unknown(name: string): AppError {
-    const names = [...this.lanes.keys(), ...this.retired.map(({ subscription }) => subscription)].sort()
-    const near = nearest(name, names)
-    const hint = near === undefined ? '' : ` Did you mean ${near}?`
-    return new AppError(
-      'subscription-unknown',
-      `there is no subscription ${name}.${hint} There are: ${names.join(', ') || 'none'}`,
-    )
+    const retired = this.retired.map(({ subscription }) => subscription)
+    const known = [
+      ...this.lanes.subscriptions().map((lane) => lane.name),
+      ...this.views.names,
+      ...this.#taps.names,
+      ...retired,
+    ].sort()
+    return unknownSubscription(name, known)
   }
 
   async start(): Promise<void> {
     this.#letGo = this.#setup.keepAlive()
-    for (const lane of this.lanes.values()) await lane.setup.sink?.open?.(lane.setup.context)
-    for (const lane of this.lanes.values())
-      for (const { stage } of lane.setup.stages) await stage.open?.(lane.setup.context)
-    const { isUnclean } = this
+    for (const lane of this.lanes.values()) await this.lanes.open(lane)
+    const { log, platform, services } = this
+    await this.#taps.start((name) => ({ name, log, clock: platform.clock, signal: services.signal }))
+    await reportChanges(this.store, this.log, configuredLanes(this.lanes, this.desk), this.#before)
+    const isUnclean = this.#wasMarked
     await this.store.mark(frontierLedger, 0, this.#frontier.epoch, { upTo: this.store.head() })
     for (const lane of this.lanes.values()) {
-      const record = this.#records.get(lane.name)!
+      const record = this.lanes.record(lane.name)
       if (isUnclean && lane.setup.runsUserCode && record.mark !== undefined)
         this.quarantine.suspect(lane, Math.min(record.mark.upTo, this.store.head()))
       await recover(lane, record, isUnclean)
     }
     // Until here the marks are those of the process before: a start that fails leaves them for the next one.
     this.#isStarted = true
+    this.replays.start()
     for (const lane of this.lanes.values()) {
       if (lane.ledger.state === 'running') this.resume(lane)
     }
+    this.#taps.join(this.dispatch)
     this.dispatch.start()
-    this.#startLoops()
-    for (const { name, isPassive, create } of this.#setup.sources) {
-      if (isPassive) {
-        this.sources.push({ name, isPassive, counts: this.ingest.doorCounts })
-        continue
-      }
-      const source = create()
-      this.#madeSources.push(source)
-      this.sources.push(runSource(name, source, this))
-    }
-    if (this.retired.length > 0) {
-      const names = this.retired.map(({ subscription }) => subscription).join(', ')
-      this.log.warn(
-        `the store has subscriptions that the configuration does not name: ${names}. They keep their place and hold back retention until dropped (millrace subscriptions drop NAME)`,
-      )
-    }
+    startUpkeep(this, this.#setup)
+    for (const spec of this.#setup.sources) this.sources.push(startSource(spec, this))
+  }
+
+  /** A subscription that was made just now comes to work, or will at the start. */
+  async begin({ lane, view }: MadeSpec): Promise<void> {
+    if (view !== undefined) this.views.add(view)
+    if (lane === undefined) return
+    await (this.#isStarted ? this.lanes.add(lane) : this.lanes.prepare(lane))
+    this.forget(lane.policy.name)
+  }
+
+  /** Nothing of it runs any more; its ledger stays. */
+  async end(name: string, graceMs: number): Promise<void> {
+    this.views.remove(name)
+    await this.lanes.remove(name, graceMs)
+  }
+
+  /** What was said of a ledger that is gone, or at work again. */
+  forget(name: string): void {
+    this.retired = this.retired.filter(({ subscription }) => subscription !== name)
+    this.observed.delete(name)
   }
 
   resume(lane: Lane): void {
-    this.dispatch.join(lane)
+    this.#read(lane)
     lane.nudge()
   }
 
-  /** Fresh facts from the store for status and metrics. */
-  async observe(): Promise<void> {
-    await this.settler.flush()
-    const records = await this.store.ledgers()
-    for (const record of records) {
-      const lane = this.lanes.get(record.subscription)
-      if (lane !== undefined) this.observed.set(lane.name, await observe(this.store, lane, record.lowestRow))
-    }
+  /** The lane of a replay reads by itself. */
+  #read(lane: Lane): void {
+    const { replay } = lane.setup
+    if (replay === undefined) this.dispatch.join(lane)
+    else if (this.#isStarted) replay.read(lane)
   }
 
-  /** Resolves when nothing is left to do now: waiting retries do not count. */
+  /** Resolves when nothing is left to do now: waiting retries and replays do not count. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.#idlers.add(resolve)
@@ -181,18 +252,29 @@ export class Opened {
 
   async stop(deadlineMs: number): Promise<void> {
     this.ingest.isStopping = true
+    this.views.close()
     const deadline = alarm(this.platform, deadlineMs)
     const end = alarm(this.platform, deadlineMs + closeMs)
     const stopping = this.services.stop(deadline.rings)
     this.dispatch.stop()
-    for (const lane of this.lanes.values()) lane.isStopping = true
-    await this.#attemptsEnd(deadline)
-    for (const lane of this.lanes.values()) lane.abortAttempts(new Error('the pipeline is stopping'))
+    for (const lane of this.lanes.values()) {
+      lane.isStopping = true
+      lane.pull?.stop()
+    }
+    await Promise.all([
+      attemptsEnd(this.platform, deadline, () => this.lanes.values()),
+      this.#taps.stop(deadline.rings),
+    ])
+    for (const lane of this.lanes.values()) abortAttempts(lane, new Error('the pipeline is stopping'))
     await stopping
-    for (const lane of this.lanes.values()) lane.due.stop()
+    for (const lane of this.lanes.values()) await stopTimers(lane)
     await quietly(this.log, 'writing the ledgers', end, () => this.settler.flush())
-    if (!end.hasRung) await quietly(this.log, 'clearing the marks of a running process', end, () => this.#clearMarks())
-    await closePlugins(this.log, end, this.#madeSources, [...this.lanes.values()])
+    if (!end.hasRung && this.#isStarted)
+      await quietly(this.log, 'clearing the marks of a running process', end, () =>
+        clearMarks(this, this.#frontier.epoch),
+      )
+    const sources = this.sources.flatMap(({ source }) => source ?? [])
+    await closePlugins(this.log, end, sources, [...this.lanes.values()])
     deadline.cancel()
     end.cancel()
     for (const resolve of this.#idlers) resolve()
@@ -200,94 +282,17 @@ export class Opened {
     this.#letGo()
   }
 
-  async #clearMarks(): Promise<void> {
-    if (!this.#isStarted) return
-    const running = [...this.lanes.values()].some(({ active }) => active > 0)
-    if (running) return
-    for (const lane of this.lanes.values())
-      if (lane.setup.runsUserCode) await this.store.mark(lane.name, 0, lane.epoch, null)
-    await this.store.mark(frontierLedger, 0, this.#frontier.epoch, null)
-  }
-
-  async #attemptsEnd(deadline: Alarm): Promise<void> {
-    while (!deadline.hasRung && [...this.lanes.values()].some(({ active }) => active > 0)) {
-      await new Promise<void>((resolve) => this.platform.after(2, resolve))
-    }
-  }
-
   #tellIdlers(): void {
     if (this.#idlers.size === 0) return
-    const isIdle =
-      this.dispatch.isCaughtUp &&
-      this.settler.isClean &&
-      [...this.lanes.values()].every((lane) => !lane.isRunning || (lane.isIdle && !lane.due.isLoading))
+    const isIdle = this.dispatch.isCaughtUp && this.settler.isClean && this.lanes.subscriptions().every(isQuiet)
     if (!isIdle) return
     for (const resolve of this.#idlers) resolve()
     this.#idlers.clear()
   }
 
-  #startLoops(): void {
-    const { services, platform } = this
-    const { retention, dedupMs, historyMs } = this.#setup
-    const lanes = (): Lane[] => [...this.lanes.values()]
-    services.every('retention', retentionEveryMs, () =>
-      retain(this.store, retention, { nowMs: platform.clock.now(), dedupMs, historyMs }, (upTo) => this.#lose(upTo)),
-    )
-    services.every('dead letters', tendEveryMs, () => tendDead(lanes(), platform))
-    services.every('observe', observeEveryMs, () => this.observe())
-  }
-
-  async #lose(upTo: Sequence): Promise<void> {
-    for (const lane of this.lanes.values()) {
-      if (lane.examined >= upTo) continue
-      this.dispatch.leave(lane)
-      lane.loseUpTo(upTo)
-      if (lane.ledger.state === 'running') this.resume(lane)
-    }
-    await this.settler.flush()
-  }
-
   async #makeLanes(records: ReadonlyMap<string, LedgerRecord>): Promise<void> {
-    for (const [name, record] of records) this.#records.set(name, record)
     const frontier = records.get(frontierLedger)!.examined
-    for (const spec of this.#setup.subscriptions) {
-      const record = records.get(spec.policy.name)!
-      const examined = record.follows ? Math.max(record.examined, frontier) : record.examined
-      const context: PluginContext = {
-        name: spec.policy.name,
-        log: this.log,
-        clock: this.platform.clock,
-        signal: this.services.signal,
-      }
-      const lane = new Lane(
-        {
-          policy: spec.policy,
-          ledger: new Ledger({ ...record, examined }),
-          epoch: record.epoch,
-          stages: (await spec.createStages()).map(({ name, stage, concurrency, timeoutMs }) => ({
-            name,
-            stage,
-            places: new Places(concurrency),
-            calls: new Calls(this.platform, timeoutMs ?? spec.policy.timeoutMs),
-          })),
-          sink: spec.createSink(),
-          sinkName: spec.sinkName,
-          batch: spec.batch,
-          runsUserCode: spec.runsUserCode,
-          context,
-        },
-        {
-          store: this.store,
-          platform: this.platform,
-          log: this.log,
-          settler: () => this.settler,
-          quarantine: this.quarantine,
-          onRoom: (roomy) => this.dispatch.join(roomy),
-        },
-      )
-      this.lanes.set(lane.name, lane)
-      if (spec.runsUserCode) this.quarantine.know(lane)
-    }
+    for (const spec of this.#setup.subscriptions) await this.lanes.make(spec, records.get(spec.policy.name)!, frontier)
     this.retired = await retire(this.store, new Set(this.lanes.keys()), frontier, this.platform.id())
   }
 }

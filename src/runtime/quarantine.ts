@@ -107,6 +107,13 @@ export class Quarantine {
     for (const lane of this.#lanes) lane.around.platform.soon(() => lane.pump())
   }
 
+  /** The lane is taken out: nothing of it waits here any more. */
+  forget(lane: Lane): void {
+    this.#lanes.delete(lane)
+    this.#marked.delete(lane)
+    if (this.#suspects.delete(lane) && this.#suspects.size === 0) this.#releaseAll()
+  }
+
   /** A lane that runs user code. */
   know(lane: Lane): void {
     this.#lanes.add(lane)

@@ -4,6 +4,8 @@ import { nextDelayMs } from '../core/retry.ts'
 import type { RowQuery } from '../plugin/store.ts'
 import { Flight } from './flight.ts'
 import type { Lane } from './lane.ts'
+import { recoverShelf, takeFromClients } from './pull/recover.ts'
+import { buryUnreadable, readEvents } from './unreadable.ts'
 
 const pageSize = 5000
 /** Deaths of the process while a delivery ran alone that make it dead. */
@@ -14,14 +16,21 @@ const deathsToDie = 2
  * After an unclean end, deliveries that may have been under way become due after their first delay; stored due times stand.
  */
 export async function recover(lane: Lane, record: LedgerRecord, isUnclean: boolean): Promise<void> {
-  if (lane.order !== undefined) await restoreOrder(lane)
+  if (lane.fair !== undefined) lane.fair.restore(await lane.around.store.held(lane.name))
+  else if (lane.order === undefined) await releaseHeld(lane)
+  else await restoreOrder(lane)
+  if (lane.coalescer !== undefined) for await (const row of allRows(lane, {})) lane.coalescer.restore(row)
   const solo = isUnclean ? record.mark?.solo : undefined
   if (solo !== undefined) await countDeath(lane, solo)
-  await restorePending(lane, isUnclean && !lane.setup.runsUserCode)
+  if (lane.pull === undefined) await takeFromClients(lane)
+  else await recoverShelf(lane)
+  if (lane.pull === undefined || lane.setup.stages.length > 0)
+    await restorePending(lane, isUnclean && !lane.setup.runsUserCode)
   if (lane.order !== undefined) {
     for (const key of lane.order.runnableHeld()) lane.due.loadHeld(key, lane.order.held(key)[0]!)
   }
   if (lane.ledger.openRows > 0) lane.due.expect(0)
+  if (lane.setup.stages.some(({ kept }) => kept !== undefined)) await lane.setup.timers.start()
 }
 
 async function restoreOrder(lane: Lane): Promise<void> {
@@ -29,7 +38,8 @@ async function restoreOrder(lane: Lane): Promise<void> {
   const { store } = lane.around
   if (lane.ledger.openRows > 0) {
     for await (const row of allRows(lane, {})) {
-      if (row.key !== undefined && order.blockedBy(row.key) === undefined)
+      // Those that clients have are past the order of the stages.
+      if (row.key !== undefined && row.state !== 'leased' && order.blockedBy(row.key) === undefined)
         order.restore(row.key, { blockedBy: row.sequence })
     }
     for (const { key, sequences } of await store.held(lane.name)) {
@@ -46,6 +56,20 @@ async function restoreOrder(lane: Lane): Promise<void> {
   }
 }
 
+/** Deliveries that waited behind their key, in a configuration that no longer asks for order: they are due now. */
+async function releaseHeld(lane: Lane): Promise<void> {
+  const { store, platform } = lane.around
+  if (lane.ledger.openRows === 0) return
+  const dueAt = platform.clock.now()
+  for (const { key, sequences } of await store.held(lane.name)) {
+    lane.ledger.heldCount += sequences.length
+    for (const sequence of sequences)
+      lane.ledger.putRow({ sequence, state: 'waiting', dueAt, done: [], attempt: 0, deaths: 0, attempts: [] }, 'held')
+    lane.ledger.rewriteHeld(key, [])
+  }
+  lane.around.settler().touch(lane)
+}
+
 async function* allRows(lane: Lane, query: Omit<RowQuery, 'limit' | 'after'>) {
   for (let after: Sequence = 0; ; ) {
     const page = await lane.around.store.rows(lane.name, { ...query, after, limit: pageSize })
@@ -58,12 +82,16 @@ async function* allRows(lane: Lane, query: Omit<RowQuery, 'limit' | 'after'>) {
 async function restorePending(lane: Lane, isDelayed: boolean): Promise<void> {
   const pending = [...lane.ledger.pending]
   if (pending.length === 0) return
-  const events = new Map<Sequence, Event>()
-  for (const event of await lane.around.store.readMany(pending)) events.set(event.sequence, event)
+  const { events, damaged } = await readEvents(lane.around.store, pending)
   const { clock, random } = lane.around.platform
   const delayMs = isDelayed ? (nextDelayMs(lane.policy.retry, 1, random) ?? 0) : 0
   for (const sequence of pending) {
     const event = events.get(sequence)
+    const damage = damaged.get(sequence)
+    if (damage !== undefined) {
+      buryUnreadable(lane, sequence, 'pending', damage, {})
+      continue
+    }
     if (event === undefined) {
       lane.ledger.settle(sequence, 'lost', 'pending', { reason: 'removed by forced retention', attemptCount: 0 })
       continue
@@ -80,8 +108,9 @@ async function countDeath(lane: Lane, sequence: Sequence): Promise<void> {
   const { store, platform } = lane.around
   const [row] = await store.rows(lane.name, { sequences: [sequence], limit: 1 })
   if (row === undefined && !lane.ledger.pending.has(sequence)) return
-  const [event] = await store.readMany([sequence])
-  if (event === undefined) return
+  // A damaged one becomes a dead letter with the others.
+  const event = (await readEvents(store, [sequence])).events.get(sequence)
+  if (event === undefined || row?.unreadable !== undefined) return
   const flight = new Flight(
     row?.event === undefined ? event : new Event({ ...row.event, sequence, appendedAt: event.record.appendedAt }),
     row?.key ?? lane.keyOf(event),

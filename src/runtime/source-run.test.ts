@@ -74,6 +74,26 @@ test('the source is told after the commit; its error does not undo it; a bad eve
   await engine.stop()
 })
 
+test('of a batch that is whole nothing is stored when one event is not valid, and the cursor stays', async () => {
+  // S0-66
+  const cursors: unknown[] = []
+  const { engine, received, store } = await withSource('whole', () => ({
+    async *read(cursor) {
+      cursors.push(cursor)
+      const second = { id: cursors.length === 1 ? '' : 'b', type: 'ok.event' }
+      yield { events: [{ id: 'a', type: 'ok.event' }, second], cursor: 'after', isWhole: true }
+    },
+  }))
+  await until(() => received.get('s')!.length === 2)
+  const { loops } = await engine.health()
+  expect(loops['source whole']).toMatchObject({ restarts: 1 })
+  expect(loops['source whole']!.lastError).toMatch(/^event 1 of 2 is not valid.*id is empty/)
+  expect(cursors).toEqual([undefined, undefined])
+  expect(await store.cursor('whole')).toBe('after')
+  expect(engine.stats().sources['whole']).toMatchObject({ stored: 2, duplicate: 0 })
+  await engine.stop()
+})
+
 test('stopping cancels a source that waits and awaits its end', async () => {
   // S0-40 S0-41 S1-11
   let ended = false

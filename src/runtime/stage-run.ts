@@ -1,19 +1,33 @@
 import { parseDuration } from '../core/duration.ts'
 import { messageOf } from '../core/errors.ts'
 import { deepFreeze, Event, type EventRecord, type Json } from '../core/event.ts'
-import { checkEvent } from '../core/event-check.ts'
+import { checkEvent, checkGiven } from '../core/event-check.ts'
+import { hopsOf, withHops } from '../core/hops.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { Clock, Log } from '../core/platform.ts'
+import { markReplayed } from '../core/replayed.ts'
+import type { RetryPolicies } from '../plugin/retry-setting.ts'
 import type { PluginContext } from '../plugin/source.ts'
-import type { Stage, StageResult } from '../plugin/stage.ts'
+import type { Keep, Stage, StageInput, StageResult } from '../plugin/stage.ts'
 import type { Call, Calls } from './calls.ts'
 import type { Flight } from './flight.ts'
-import type { Places } from './places.ts'
+import type { KeptValues } from './kept-values.ts'
+import type { LaneSetup } from './lane-setup.ts'
+import type { SchemaGate } from './schema-gate.ts'
 
 export interface RunningStage {
   readonly name: string
   readonly stage: Stage
   /** Calls at a time at most. */
-  readonly places: Places
+  readonly concurrency: number
+  /** Deliveries that may wait in front of it. */
+  readonly buffer: number
+  /** Its result is not stored: it is made again after a crash. */
+  readonly isPure: boolean
+  /** When a failed attempt is made again. */
+  readonly policy: RetryPolicies
+  /** What the stage keeps by key; undefined: it keeps nothing. */
+  readonly kept?: KeptValues | undefined
   /** The calls under way, with this stage's own timeout. */
   readonly calls: Calls
 }
@@ -25,50 +39,128 @@ export interface StageEnd {
   readonly context: Readonly<Record<string, Json>> | undefined
   readonly event: Event | undefined
   readonly derived: readonly EventRecord[]
+  readonly keep: Keep | undefined
 }
 
-/** Runs one attempt. Exceptions, wrong answers and timeouts are values here: a stage never ends the pipeline. */
-export async function runStage(
-  { name, stage }: RunningStage,
+/**
+ * Runs one attempt; answers at once when the stage does. Exceptions, wrong answers and timeouts are values here: a stage
+ * never ends the pipeline.
+ */
+export function runStage(
+  stage: RunningStage,
   flight: Flight,
   call: Call,
-  { log, name: subscription }: PluginContext,
-): Promise<StageEnd> {
-  try {
-    const result = await stage.process({
-      event: flight.event,
-      context: flight.context,
-      attempt: flight.attempt,
-      get signal() {
-        return call.signal
-      },
-      log,
-    })
-    return read(result ?? { outcome: 'ack' }, flight, { stage: name, subscription })
-  } catch (error) {
-    const reason = call.hasTimedOut ? `stage ${name} timed out` : `stage ${name} threw: ${messageOf(error)}`
-    return end({ outcome: 'retry', reason }, true)
+  { context, replay, gate }: Pick<LaneSetup, 'context' | 'replay' | 'gate'>,
+  kept?: Json,
+): StageEnd | Promise<StageEnd> {
+  const facts: Facts = {
+    isPure: stage.isPure,
+    stage: stage.name,
+    subscription: replay?.subscription ?? context.name,
+    replay: replay?.id,
+    gate,
   }
+  try {
+    const event = replay === undefined ? flight.event : markReplayed(flight.event, replay.id)
+    const result = stage.stage.process(new StageCall(event, flight, call, context, kept))
+    if (!isThenable(result)) return read(result ?? acknowledged, flight, facts)
+    return Promise.resolve(result).then(
+      (answer) => {
+        try {
+          return read(answer ?? acknowledged, flight, facts)
+        } catch (error) {
+          return stageFailed(stage, call, error)
+        }
+      },
+      (error: unknown) => stageFailed(stage, call, error),
+    )
+  } catch (error) {
+    return stageFailed(stage, call, error)
+  }
+}
+
+const acknowledged: StageResult = Object.freeze({ outcome: 'ack' })
+
+function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+/** An attempt that could not be made, or threw. */
+export function stageFailed({ name }: RunningStage, call: Call, error: unknown): StageEnd {
+  const reason = call.hasTimedOut ? `stage ${name} timed out` : `stage ${name} threw: ${messageOf(error)}`
+  return end({ outcome: 'retry', reason }, true)
+}
+
+/** What a stage is given; the signal is made only when it is looked at. */
+class StageCall implements StageInput {
+  readonly event: Event
+  readonly context: Readonly<Record<string, Json>>
+  readonly attempt: number
+  readonly log: Log
+  readonly kept: Json | undefined
+  readonly #clock: Clock
+  readonly #call: Call
+
+  constructor(
+    event: Event,
+    { context, attempt }: Flight,
+    call: Call,
+    { log, clock }: PluginContext,
+    kept: Json | undefined,
+  ) {
+    this.event = event
+    this.context = context
+    this.attempt = attempt
+    this.log = log
+    this.kept = kept
+    this.#clock = clock
+    this.#call = call
+  }
+
+  get now(): number {
+    return this.#clock.now()
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.signal
+  }
+}
+
+/** What names a derived event, beside its parent, and whether there may be one. */
+interface Facts {
+  readonly isPure: boolean
+  readonly stage: string
+  readonly subscription: string
+  readonly replay: string | undefined
+  readonly gate: SchemaGate | undefined
 }
 
 function end(outcome: Outcome, hasThrown = false, rest: Partial<StageEnd> = {}): StageEnd {
-  return { outcome, hasThrown, context: undefined, event: undefined, derived: [], ...rest }
+  return { outcome, hasThrown, context: undefined, event: undefined, derived: [], keep: undefined, ...rest }
 }
 
-function read(result: StageResult, flight: Flight, names: { stage: string; subscription: string }): StageEnd {
-  const { outcome, reason, delay } = result
+function read(result: StageResult, flight: Flight, facts: Facts): StageEnd {
+  const { outcome, reason, delay, isWait } = result
   if (outcome === 'retry') {
     const parsed = delay === undefined ? undefined : parseDuration(delay)
     if (parsed !== undefined && !parsed.ok) throw new Error(`its delay is wrong: ${parsed.problem}`)
-    return end({ outcome, reason, delayMs: parsed?.ms })
+    return end({ outcome, reason, delayMs: parsed?.ms, isWait: isWait === true && parsed !== undefined })
   }
-  if (outcome === 'discard' || outcome === 'reject') return end({ outcome, reason })
-  if (outcome !== 'ack')
+  if (outcome === 'reject') return end({ outcome, reason })
+  if (outcome !== 'ack' && outcome !== 'discard')
     throw new Error(`it answered outcome ${JSON.stringify(outcome)}; use ack, retry, discard or reject`)
+  if (facts.isPure && result.derive !== undefined)
+    throw new Error('it derived events, and what a pure stage answers is not stored: declare it without isPure')
+  const derived = (result.derive ?? []).map((each, index) => derive(each, flight, facts, index))
+  const screened = facts.gate?.screenDerived(derived) ?? { kind: 'pass', records: derived }
+  if (screened.kind === 'refused') return end({ outcome: 'reject', reason: `it derived an event: ${screened.problem}` })
+  const { keep } = result
+  if (outcome === 'discard') return end({ outcome, reason }, false, { derived: screened.records, keep })
   return end({ outcome, reason }, false, {
+    keep,
     context: result.context === undefined ? undefined : roundTrip(result.context),
     event: result.event === undefined ? undefined : replace(flight.event, result.event),
-    derived: (result.derive ?? []).map((derived, index) => derive(derived, flight, names, index)),
+    derived: screened.records,
   })
 }
 
@@ -79,36 +171,48 @@ function roundTrip(context: Readonly<Record<string, unknown>>): Readonly<Record<
   return deepFreeze(JSON.parse(text) as Record<string, Json>)
 }
 
+/** What came in was bounded at the door; this bounds what a stage makes of it. */
+const replacedLimits = { dataBytes: 64 * 1024 * 1024 }
+
+/** Only what changes is written and checked again. */
 function replace(event: Event, change: NonNullable<StageResult['event']>): Event {
   const { record } = event
-  const checked = checkEvent({
+  const given = {
     source: record.source,
     id: record.id,
     type: change.type ?? record.type,
     subject: 'subject' in change ? change.subject : record.subject,
     time: 'time' in change ? change.time : record.time,
-    data: 'data' in change ? change.data : event.data,
-    meta: 'meta' in change ? change.meta : event.meta,
+    data: change.data,
+    meta: change.meta,
     datacontenttype: record.datacontenttype,
     dataschema: record.dataschema,
-  })
+  }
+  const checked =
+    'data' in change ? checkEvent(given, replacedLimits) : checkGiven(given, undefined, [], replacedLimits)
   if (!checked.ok)
     throw new Error(`the event it returned is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
-  return new Event({ ...checked.record, sequence: record.sequence, appendedAt: record.appendedAt })
+  const data = 'data' in change ? checked.record.data : record.data
+  const meta = 'meta' in change ? checked.record.meta : record.meta
+  // Other meta, the same way behind it.
+  const changed = withHops({ ...checked.record, data, meta }, hopsOf(event))
+  return new Event({ ...changed, sequence: record.sequence, appendedAt: record.appendedAt })
 }
 
 function derive(
   input: NonNullable<StageResult['derive']>[number],
   flight: Flight,
-  { stage, subscription }: { stage: string; subscription: string },
+  { stage, subscription, replay }: Facts,
   index: number,
 ): EventRecord {
   const checked = checkEvent({
     ...input,
     source: `millrace:/${subscription}`,
-    id: `${flight.event.id}/${stage}/${index}`,
+    // What a replay derives again is another event.
+    id: `${flight.event.id}/${stage}/${index}${replay === undefined ? '' : `/${replay}`}`,
   })
   if (!checked.ok)
     throw new Error(`derived event ${index} is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
-  return checked.record
+  // In a circle of pipelines what is derived goes on where its parent was, under an id of its own.
+  return withHops(checked.record, hopsOf(flight.event))
 }

@@ -137,6 +137,41 @@ test('derived events are appended once, with the step that made them, and are no
   await engine.stop()
 })
 
+// SEC-16
+test('what a stage derives or changes has come through as many pipelines as the event it was made of', async () => {
+  const { engine, received } = await engineWith(
+    [
+      {
+        policy: policy('maker', { match: ['tick'] }),
+        stages: {
+          make: () => ({
+            outcome: 'ack',
+            event: { meta: { other: true } },
+            derive: [{ type: 'made' }, { type: 'made', meta: { millracehops: 1, tenant: 'a' } }],
+          }),
+        },
+      },
+      { policy: policy('taker', { match: ['made'] }) },
+    ],
+    await openMemory(),
+  )
+  await engine.publish({ source: 'shop', id: '1', type: 'tick', meta: { millracehops: 3 } })
+  await engine.publish({ source: 'shop', id: '2', type: 'tick' })
+  await until(() => received.get('taker')!.length === 4)
+  await until(() => received.get('maker')!.length === 2)
+  expect(received.get('taker')!.map(({ event: { id, meta } }) => [id, meta])).toEqual([
+    ['1/make/0', { millracehops: 3 }],
+    ['1/make/1', { tenant: 'a', millracehops: 3 }],
+    ['2/make/0', {}],
+    ['2/make/1', { millracehops: 1, tenant: 'a' }],
+  ])
+  expect(received.get('maker')!.map(({ event: { meta } }) => meta)).toEqual([
+    { other: true, millracehops: 3 },
+    { other: true },
+  ])
+  await engine.stop()
+})
+
 test('a stage never runs more at once than its concurrency says', async () => {
   // S1-19
   let active = 0

@@ -2,19 +2,20 @@ import type { PipelineStats } from './api.ts'
 
 /** The counters of a pipeline as a table for people. */
 export function formatStats(stats: Omit<PipelineStats, 'toString'>): string {
-  const { stored, duplicate, conflict, refused } = stats.published
+  const { stored, duplicate, conflict, refused, quarantined } = stats.published
   const lines = [
     `log: ${stats.head} events, durability ${stats.durability}, up ${Math.round(stats.uptimeSeconds)} s`,
-    `published: ${stored} stored, ${duplicate} duplicate, ${conflict} conflict, ${refused} refused`,
+    `published: ${stored} stored, ${duplicate} duplicate, ${conflict} conflict, ${refused} refused, ${quarantined} quarantined`,
   ]
-  const rows = Object.values(stats.subscriptions).map(({ name, state, lag, open, counters }) =>
+  const rows = Object.values(stats.subscriptions).map(({ name, state, lag, open, counters, view, tap }) =>
     [
       name,
       state,
       lag,
       counters.filtered,
-      counters.delivered,
-      counters.discarded,
+      // A view has no deliveries: what it sent to its clients.
+      view?.sent ?? counters.delivered,
+      tap?.discarded ?? counters.discarded,
       counters.dead,
       open,
       counters.retries,

@@ -3,6 +3,7 @@ import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Store } from '../plugin/store.ts'
 import type { SubscriptionState, SubscriptionStatus } from './api.ts'
 import type { Lane } from './lane.ts'
+import { isDamage } from './unreadable.ts'
 
 /** What only the store knows about a lane, as of the last look. */
 export interface Observed {
@@ -15,8 +16,14 @@ export interface Observed {
 export async function observe(store: Store, lane: Lane, lowestRow: Sequence | undefined): Promise<Observed> {
   const floor = lane.ledger.floor(lane.examined, lowestRow)
   if (floor >= store.head()) return { lowestRow, oldestAt: undefined }
-  const [event] = await store.read(floor, 1)
-  return { lowestRow, oldestAt: event?.record.appendedAt }
+  try {
+    const [event] = await store.read(floor, 1)
+    return { lowestRow, oldestAt: event?.record.appendedAt }
+  } catch (error) {
+    // A damaged event has no time that can be believed; what waits for it says so in other places.
+    if (isDamage(error)) return { lowestRow, oldestAt: undefined }
+    throw error
+  }
 }
 
 /** A lane as people see it, from the same sets that delivery works on. */
@@ -48,6 +55,20 @@ export function laneStatus(
     oldestAgeSeconds:
       !isBehind || observed?.oldestAt === undefined ? 0 : Math.max(0, (nowMs - observed.oldestAt) / 1000),
     nextDue: nextDue === undefined ? undefined : timeText(nextDue),
+    ...breakerStatus(lane),
+  }
+}
+
+function breakerStatus({ gate: { breaker } }: Lane): Pick<SubscriptionStatus, 'breaker'> {
+  if (breaker === undefined) return {}
+  const { state, failures, openUntil, failingSince } = breaker
+  return {
+    breaker: {
+      state,
+      failures,
+      openUntil: openUntil === undefined ? undefined : timeText(openUntil),
+      failingSince: failingSince === undefined ? undefined : timeText(failingSince),
+    },
   }
 }
 

@@ -1,0 +1,139 @@
+import { messageOf } from '../core/errors.ts'
+import type { EventRecord } from '../core/event.ts'
+import { checkEvent } from '../core/event-check.ts'
+import type { KeptRow } from '../core/ledger-state.ts'
+import type { Timer } from '../core/platform.ts'
+import type { Derived } from '../plugin/stage.ts'
+import type { Lane } from './lane.ts'
+
+const never = Number.POSITIVE_INFINITY
+const rowsAtOnce = 500
+const retryMs = 1000
+
+/** Calls the stages of a lane for the values they keep that are due: from the stored times, with one timer. */
+export class KeptTimers {
+  readonly #lane: () => Lane
+  #nextDue = never
+  #timer: Timer | undefined
+  #timerAt = never
+  #firing: Promise<void> | undefined
+  #isStopped = false
+
+  constructor(lane: () => Lane) {
+    this.#lane = lane
+  }
+
+  /** True while something is due and not done. */
+  get isBusy(): boolean {
+    return this.#firing !== undefined
+  }
+
+  /** A value is due then. */
+  expect(dueAt: number): void {
+    if (dueAt < this.#nextDue) this.#nextDue = dueAt
+    this.look()
+  }
+
+  /** Finds what an earlier process left. */
+  async start(): Promise<void> {
+    await this.#findNext()
+    this.look()
+  }
+
+  /** Does what is due, or sets the timer. */
+  look(): void {
+    const lane = this.#lane()
+    if (this.#isStopped || this.#firing !== undefined || this.#nextDue === never || !lane.isRunning) return
+    const { platform } = lane.around
+    const delayMs = this.#nextDue - platform.clock.now()
+    if (delayMs <= 0) {
+      this.#firing = this.#fire()
+        .catch((error: unknown) => this.#failed(error))
+        .finally(() => {
+          this.#firing = undefined
+          this.look()
+        })
+      return
+    }
+    if (this.#timer !== undefined && this.#timerAt <= this.#nextDue) return
+    this.#timer?.cancel()
+    this.#timerAt = this.#nextDue
+    this.#timer = platform.after(delayMs, () => {
+      this.#timer = undefined
+      this.look()
+    })
+  }
+
+  /** Resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#timer?.cancel()
+    await this.#firing
+  }
+
+  async #fire(): Promise<void> {
+    const lane = this.#lane()
+    const { store, platform, settler } = lane.around
+    this.#nextDue = never
+    await settler().flush()
+    const now = platform.clock.now()
+    const rows = await store.kept(lane.name, { dueBefore: now, limit: rowsAtOnce })
+    for (const row of rows) {
+      if (this.#isStopped) return
+      await this.#call(row, now)
+    }
+    await settler().flush()
+    await this.#findNext()
+  }
+
+  async #findNext(): Promise<void> {
+    const lane = this.#lane()
+    const [next] = await lane.around.store.kept(lane.name, { dueBefore: Number.MAX_SAFE_INTEGER, limit: 1 })
+    if (next?.dueAt !== undefined && next.dueAt < this.#nextDue) this.#nextDue = next.dueAt
+  }
+
+  async #call({ stage: name, key }: KeptRow, now: number): Promise<void> {
+    const lane = this.#lane()
+    const running = lane.setup.stages.find((stage) => stage.name === name)
+    if (running?.kept === undefined) {
+      // The configuration has no such stage any more: its value stays, and asks for nothing.
+      const [row] = await lane.around.store.kept(lane.name, { stage: name, keys: [key] })
+      if (row !== undefined) lane.ledger.keep({ stage: name, key, value: row.value })
+      lane.around.settler().touch(lane)
+      return
+    }
+    const { value, dueAt } = await running.kept.acquire(key)
+    try {
+      if (value === undefined || dueAt === undefined || dueAt > now) return
+      const result = running.stage.onDue?.({ key, value, now, log: lane.setup.context.log }) ?? {}
+      const derived = (result.derive ?? []).map((each, index) => derive(lane, each, `${name}/${key}/${dueAt}/${index}`))
+      running.kept.set(key, result.keep ?? { value })
+      if (derived.length > 0) lane.around.settler().derive(derived)
+      lane.around.settler().touch(lane)
+    } finally {
+      running.kept.release(key)
+    }
+  }
+
+  #failed(error: unknown): void {
+    const lane = this.#lane()
+    if (this.#isStopped || lane.isStopping) return
+    lane.around.log.error(`what a stage of ${lane.name} keeps was due and could not be done; it is tried again`, {
+      error: messageOf(error),
+    })
+    this.#nextDue = lane.around.platform.clock.now() + retryMs
+  }
+}
+
+/** The id names the value and its time, so that the same call makes the same event. */
+function derive(lane: Lane, input: Derived, about: string): EventRecord {
+  const { replay, gate } = lane.setup
+  const subscription = replay?.subscription ?? lane.name
+  const id = `due/${lane.around.platform.digest(about)}${replay === undefined ? '' : `/${replay.id}`}`
+  const checked = checkEvent({ ...input, source: `millrace:/${subscription}`, id })
+  if (!checked.ok)
+    throw new Error(`the event it derived is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
+  const screened = gate?.screenDerived([checked.record])
+  if (screened?.kind === 'refused') throw new Error(`the event it derived was refused: ${screened.problem}`)
+  return screened?.records[0] ?? checked.record
+}

@@ -1,0 +1,154 @@
+import { deepFreeze, type Json } from '../core/event.ts'
+import type { Ledger } from '../core/ledger.ts'
+import type { KeptRow } from '../core/ledger-state.ts'
+import type { Store } from '../plugin/store.ts'
+
+/** What a stage has under a key. */
+export interface Kept {
+  readonly value: Json | undefined
+  readonly dueAt: number | undefined
+}
+
+/** A stage's new value for a key: undefined leaves it, null removes it. */
+export interface KeptChange {
+  readonly value: Json | null
+  readonly dueAt?: number | undefined
+}
+
+interface Entry extends Kept {
+  /** The number of the change, 0 for what was only read. */
+  readonly change: number
+}
+
+export interface KeptSurroundings {
+  readonly subscription: string
+  readonly ledger: Pick<Ledger, 'keep'>
+  readonly store: Pick<Store, 'kept'>
+  /** Resolves when everything changed so far is in the store. */
+  readonly flush: () => Promise<void>
+  readonly onDue: (dueAt: number) => void
+}
+
+/** Values in memory; beyond, those that have not been used for longest are forgotten once they are stored. */
+const mostValues = 200_000
+const readAtOnce = 500
+
+/**
+ * The values that one stage keeps by key. A key is one caller's at a time, in the order in which they asked, and each
+ * sees the value that the one before it left; what it leaves goes into the ledger's next change, with the delivery that
+ * changed it, so that after a crash both or neither are there (G9).
+ */
+export class KeptValues {
+  readonly #stage: string
+  readonly #around: KeptSurroundings
+  readonly #capacity: number
+  readonly #entries = new Map<string, Entry>()
+  /** Keys that somebody works on, with what waits for them. */
+  readonly #busy = new Map<string, (() => void)[]>()
+  #wanted = new Map<string, { resolve(): void; reject(error: unknown): void }[]>()
+  #changes = 0
+  #isForgetting = false
+
+  constructor(stage: string, around: KeptSurroundings, capacity = mostValues) {
+    this.#stage = stage
+    this.#around = around
+    this.#capacity = capacity
+  }
+
+  /** Answers what is kept under the key when it is free and in memory, at once where that is so; then it is the caller's. */
+  acquire(key: string): Kept | Promise<Kept> {
+    const known = this.#entries.get(key)
+    if (known === undefined || this.#busy.has(key)) return this.#acquireLater(key)
+    this.#busy.set(key, [])
+    return known
+  }
+
+  /** The caller has done with the key: the next one may have it. */
+  release(key: string): void {
+    const next = this.#busy.get(key)?.shift()
+    if (next === undefined) this.#busy.delete(key)
+    else next()
+  }
+
+  /** Leaves another value under the key; called by who has the key. */
+  set(key: string, { value, dueAt }: KeptChange): void {
+    this.#changes += 1
+    this.#entries.delete(key)
+    const kept = value === null ? undefined : deepFreeze(value)
+    this.#entries.set(key, { value: kept, dueAt: value === null ? undefined : dueAt, change: this.#changes })
+    const text = value === null ? null : JSON.stringify(value)
+    this.#around.ledger.keep({
+      stage: this.#stage,
+      key,
+      value: text,
+      ...(value !== null && dueAt !== undefined && { dueAt }),
+    })
+    if (value !== null && dueAt !== undefined) this.#around.onDue(dueAt)
+    if (this.#entries.size > this.#capacity && !this.#isForgetting) void this.#forget()
+  }
+
+  async #acquireLater(key: string): Promise<Kept> {
+    const line = this.#busy.get(key)
+    if (line === undefined) this.#busy.set(key, [])
+    else await new Promise<void>((resolve) => line.push(resolve))
+    try {
+      if (!this.#entries.has(key)) await this.#read(key)
+      return this.#entries.get(key)!
+    } catch (error) {
+      this.release(key)
+      throw error
+    }
+  }
+
+  /** Keys that are asked for in one turn are read together. */
+  #read(key: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#wanted.size === 0) void Promise.resolve().then(() => this.#readWanted())
+      const waiting = this.#wanted.get(key) ?? []
+      waiting.push({ resolve, reject })
+      this.#wanted.set(key, waiting)
+    })
+  }
+
+  #readWanted(): void {
+    const wanted = [...this.#wanted]
+    this.#wanted = new Map()
+    for (let at = 0; at < wanted.length; at += readAtOnce) void this.#readSome(wanted.slice(at, at + readAtOnce))
+  }
+
+  async #readSome(
+    wanted: readonly (readonly [string, readonly { resolve(): void; reject(error: unknown): void }[]])[],
+  ) {
+    try {
+      const keys = wanted.map(([key]) => key)
+      const rows = await this.#around.store.kept(this.#around.subscription, { stage: this.#stage, keys })
+      const found = new Map(rows.map((row) => [row.key, row]))
+      for (const [key, waiting] of wanted) {
+        this.#entries.set(key, entryOf(found.get(key)))
+        for (const { resolve } of waiting) resolve()
+      }
+    } catch (error) {
+      for (const [, waiting] of wanted) for (const { reject } of waiting) reject(error)
+    }
+  }
+
+  /** Only what is stored may be forgotten: what is read again later must be what was last left. */
+  async #forget(): Promise<void> {
+    this.#isForgetting = true
+    const storedUpTo = this.#changes
+    try {
+      await this.#around.flush()
+      for (const [key, { change }] of this.#entries) {
+        if (this.#entries.size <= this.#capacity * 0.9) break
+        if (change <= storedUpTo && !this.#busy.has(key)) this.#entries.delete(key)
+      }
+    } finally {
+      this.#isForgetting = false
+    }
+  }
+}
+
+function entryOf(row: KeptRow | undefined): Entry {
+  if (row === undefined || row.value === null) return { value: undefined, dueAt: undefined, change: 0 }
+  return { value: deepFreeze(JSON.parse(row.value) as Json), dueAt: row.dueAt, change: 0 }
+}

@@ -1,0 +1,300 @@
+import { Queue } from '../core/queue.ts'
+import type { Flight } from './flight.ts'
+import { keepOf, runKeyed } from './keyed-step.ts'
+import type { Lane } from './lane.ts'
+import { StageBuffer } from './stage-buffer.ts'
+import type { RunningStage, StageEnd } from './stage-run.ts'
+
+/** A stage at work. */
+interface Station {
+  readonly stage: RunningStage
+  /** In front of it, in order. */
+  readonly line: Queue<Flight>
+  /** How many more it may take. A delivery that is through keeps its place while it is held back. */
+  free: number
+}
+
+/** What a step that was committed, and the buffer in front of the next one, have of a delivery. */
+interface Committed {
+  readonly flight: Flight
+  readonly buffer: StageBuffer | undefined
+}
+
+/**
+ * Takes the deliveries of a lane through its stages. Each stage has a line in front of it and a number of places.
+ *
+ * - A pure stage that answers at once is run on the spot, and so is the one after it: nothing is stored.
+ * - Any other step is stored before the next one begins. While one commit is written, all that get so far gather for the
+ *   next one. Waiting for a commit takes no place: neither of the stage, unless the buffer of the next step is full, nor of
+ *   the lane, whose places are for calls under way.
+ *
+ * What has come further goes first, so that nothing piles up between the stages.
+ */
+export class Steps {
+  readonly #lane: Lane
+  readonly #stations: readonly Station[]
+  /** By index of the step they stand in front of; only those in front of what a committed stage leads to. */
+  readonly #buffers = new Map<number, StageBuffer>()
+  readonly #callSink: (flights: readonly Flight[], onEnd: () => void) => void
+  /** In front of the sink. */
+  readonly #out = new Queue<Flight>()
+  readonly #ahead = new Map<Flight, StageBuffer>()
+  readonly #alone = new Map<Flight, () => void>()
+  #gathering: Committed[] = []
+  #isCommitting = false
+  #isDraining = false
+  #hasMoved = false
+  /** Deliveries taken and not yet ended, stored for later, or with clients. */
+  inside = 0
+
+  constructor(lane: Lane, callSink: (flights: readonly Flight[], onEnd: () => void) => void) {
+    this.#lane = lane
+    this.#callSink = callSink
+    this.#stations = lane.setup.stages.map((stage) => ({ stage, line: new Queue(), free: stage.concurrency }))
+    const { window, concurrency } = lane.policy
+    lane.setup.stages.forEach((stage, index) => {
+      const next = this.#nextStored(index)
+      if (stage.isPure || next === undefined) return
+      const size = next === this.#stations.length ? concurrency : this.#stations[next]!.stage.buffer
+      this.#buffers.set(next, new StageBuffer(size, window))
+    })
+  }
+
+  /** True when the first steps can take another delivery, or have room for one in front of them. */
+  get hasRoom(): boolean {
+    for (const { stage, line } of this.#stations) {
+      if (line.size >= stage.buffer) return false
+      if (!stage.isPure) return true
+    }
+    return this.#out.size < Math.max(this.#lane.policy.concurrency, this.#lane.setup.batch)
+  }
+
+  /** Takes deliveries through the steps that are left for them. */
+  take(flights: readonly Flight[]): void {
+    this.inside += flights.length
+    for (const flight of flights) this.#proceed(flight)
+    this.drain()
+  }
+
+  /** Takes one and resolves when its attempt has ended. */
+  takeAlone(flight: Flight): Promise<void> {
+    return new Promise((resolve) => {
+      this.#alone.set(flight, resolve)
+      this.take([flight])
+    })
+  }
+
+  /** Starts what may run now. */
+  drain(): void {
+    this.#hasMoved = true
+    if (this.#isDraining) return
+    if (this.#lane.isStopping) this.#letGo()
+    this.#isDraining = true
+    while (this.#hasMoved) {
+      this.#hasMoved = false
+      this.#drainOut()
+      for (let index = this.#stations.length - 1; index >= 0; index--) this.#drainLine(index)
+    }
+    this.#isDraining = false
+  }
+
+  /** Nothing goes on here: nobody waits for those that were to run alone. */
+  #letGo(): void {
+    for (const resolve of this.#alone.values()) resolve()
+    this.#alone.clear()
+  }
+
+  /** The index of the next step that is stored, or is the sink; undefined: there is none. */
+  #nextStored(index: number): number | undefined {
+    for (let next = index + 1; next < this.#stations.length; next++)
+      if (!this.#stations[next]!.stage.isPure) return next
+    const { sink } = this.#lane.setup
+    return sink === undefined || this.#lane.pull !== undefined ? undefined : this.#stations.length
+  }
+
+  /** On to its next step: pure ones on the spot, else into the line. */
+  #proceed(flight: Flight): void {
+    for (let index = 0; index < this.#stations.length; index++) {
+      const station = this.#stations[index]!
+      if (flight.done.includes(station.stage.name)) continue
+      const isAtOnce = station.stage.isPure && station.free > 0 && station.line.size === 0
+      if (!isAtOnce || !this.#start(index, flight)) {
+        if (!isAtOnce) station.line.push(flight)
+        return
+      }
+    }
+    this.#arrive(flight)
+  }
+
+  #drainLine(index: number): void {
+    const station = this.#stations[index]!
+    while (station.line.size > 0 && station.free > 0 && this.#mayRun(station.line.peek()!)) {
+      const flight = station.line.shift()!
+      if (this.#start(index, flight)) this.#proceed(flight)
+    }
+  }
+
+  #drainOut(): void {
+    while (this.#out.size > 0) {
+      const { gate, setup } = this.#lane
+      const shutMs = gate.shutMs
+      if (shutMs > 0) {
+        this.#postpone(this.#out.shift()!, shutMs)
+        continue
+      }
+      if (this.#lane.active >= gate.limit || !this.#mayRun(this.#out.peek()!)) return
+      const flights: Flight[] = []
+      while (flights.length < setup.batch && this.#out.size > 0) flights.push(this.#out.shift()!)
+      for (const flight of flights) this.#leaveBuffer(flight)
+      this.#callSink(flights, () => {
+        for (const flight of flights) this.#leave(flight)
+      })
+    }
+  }
+
+  /** The far side is down: it waits in its row, not here. */
+  #postpone(flight: Flight, delayMs: number): void {
+    this.#lane.ends.wait(flight, this.#lane.around.platform.clock.now() + delayMs)
+    this.#leave(flight)
+  }
+
+  #mayRun(flight: Flight): boolean {
+    const lane = this.#lane
+    if (lane.isStopping || !(lane.isRunning || this.#alone.has(flight))) return false
+    return lane.active < lane.policy.concurrency && lane.around.places.admits(lane)
+  }
+
+  /** Begins a stage's call; true when it is over and the delivery can go on at once. */
+  #start(index: number, flight: Flight): boolean {
+    const lane = this.#lane
+    const { stage } = this.#stations[index]!
+    if (!stage.isPure) this.#leaveBuffer(flight)
+    this.#stations[index]!.free -= 1
+    flight.attempt += 1
+    flight.attemptCount += 1
+    const at = lane.around.platform.clock.now()
+    const call = stage.calls.begin()
+    const facts = { at, step: stage.name, call, policy: stage.policy }
+    const result = runKeyed(stage, flight, call, lane.setup)
+    if (!(result instanceof Promise)) {
+      stage.calls.end(call)
+      return this.#end(index, flight, result, facts)
+    }
+    lane.takePlace()
+    stage.calls.watch(call)
+    void result.then((end) => {
+      stage.calls.end(call)
+      lane.givePlace()
+      if (this.#end(index, flight, end, facts)) this.#proceed(flight)
+      this.drain()
+      lane.afterCall()
+    })
+    return false
+  }
+
+  #end(
+    index: number,
+    flight: Flight,
+    end: StageEnd,
+    facts: Omit<Parameters<Lane['ends']['apply']>[2], 'hasThrown'>,
+  ): boolean {
+    const station = this.#stations[index]!
+    const { stage } = station
+    keepOf(stage, flight, end)
+    if (end.outcome.outcome === 'discard' && end.derived.length > 0) this.#lane.around.settler().derive(end.derived)
+    if (end.outcome.outcome !== 'ack') {
+      station.free += 1
+      this.#lane.ends.apply(flight, end.outcome, { ...facts, hasThrown: end.hasThrown })
+      this.#leave(flight)
+      return false
+    }
+    flight.advance(stage.name, end)
+    if (stage.isPure) {
+      // What is not stored is no attempt to be remembered either.
+      flight.attemptCount -= 1
+      station.free += 1
+      return true
+    }
+    if (end.derived.length > 0) this.#lane.around.settler().derive(end.derived)
+    const isLast = this.#lane.setup.sink === undefined && index === this.#stations.length - 1
+    if (isLast) {
+      station.free += 1
+      return true
+    }
+    this.#store(station, index, flight)
+    return false
+  }
+
+  /** The step is stored before the next one begins. */
+  #store(station: Station, index: number, flight: Flight): void {
+    const next = this.#nextStored(index)
+    const buffer = next === undefined ? undefined : this.#buffers.get(next)
+    const free = (): void => {
+      station.free += 1
+      this.drain()
+    }
+    if (buffer === undefined) free()
+    else {
+      this.#ahead.set(flight, buffer)
+      buffer.enter(free)
+    }
+    this.#lane.ends.putRow(flight, this.#lane.around.platform.clock.now(), false)
+    this.#gathering.push({ flight, buffer })
+    if (!this.#isCommitting) void this.#commit()
+  }
+
+  /** Commits what has gathered, again and again until nothing has. */
+  async #commit(): Promise<void> {
+    this.#isCommitting = true
+    // What gets through its stage in the same turn comes along.
+    await undefined
+    while (this.#gathering.length > 0) {
+      const committed = this.#gathering
+      this.#gathering = []
+      await this.#lane.around.settler().flush()
+      if (this.#lane.isGone) return
+      this.#tellBuffers()
+      for (const { flight } of committed) this.#proceed(flight)
+      this.drain()
+      this.#lane.afterCall()
+    }
+    this.#isCommitting = false
+  }
+
+  #tellBuffers(): void {
+    for (const [index, buffer] of this.#buffers) {
+      const station = this.#stations[index]
+      const waiting = station?.line.size ?? this.#out.size
+      const { size } = (station?.stage ?? this.#lane).calls
+      buffer.commit(waiting === 0 && size === 0, waiting)
+    }
+  }
+
+  /** Through all stages. */
+  #arrive(flight: Flight): void {
+    const { setup, pull, ends } = this.#lane
+    if (setup.sink !== undefined && pull === undefined) {
+      this.#out.push(flight)
+      return
+    }
+    // Pure stages alone are one attempt.
+    if (flight.attemptCount === 0) flight.attemptCount = 1
+    if (pull === undefined) ends.deliver(flight)
+    else pull.arrive(flight)
+    this.#leave(flight)
+  }
+
+  #leaveBuffer(flight: Flight): void {
+    const buffer = this.#ahead.get(flight)
+    if (buffer === undefined) return
+    this.#ahead.delete(flight)
+    buffer.leave()
+  }
+
+  #leave(flight: Flight): void {
+    this.inside -= 1
+    this.#leaveBuffer(flight)
+    this.#alone.get(flight)?.()
+    this.#alone.delete(flight)
+  }
+}
