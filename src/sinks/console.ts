@@ -57,7 +57,7 @@ function createConsole(streamOf: () => ConsoleStream, format: 'pretty' | 'json' 
       const isPretty = (format ?? (to.isTTY === true ? 'pretty' : 'json')) === 'pretty'
       const isColoured = to.isTTY === true && !process.env['NO_COLOR']
       const text = deliveries
-        .map(({ event }) => (isPretty ? prettyLine(event, isColoured) : `${eventToJson(event)}\n`))
+        .map(({ event, body }) => (isPretty ? prettyLine(event, isColoured) : `${body ?? eventToJson(event)}\n`))
         .join('')
       const failure = problem ?? (await written(to, text))
       if (failure === undefined) return undefined

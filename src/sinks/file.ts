@@ -40,6 +40,7 @@ export const file = defineSink({
   options,
   example: { path: './events.ndjson' },
   batch: 1000,
+  isSingle: true,
   defaults: { concurrency: 1 },
   create: ({ path, rotate, sync }, { directory }): Sink => createFile(resolve(directory, path), rotate, sync),
 })
@@ -54,7 +55,7 @@ function createFile(path: string, rotate: Rotation | undefined, isSynced: boolea
     },
     deliver(deliveries, { clock }) {
       const work = queue.then(async (): Promise<readonly Outcome[] | undefined> => {
-        const lines = Buffer.from(deliveries.map(({ event }) => `${eventToJson(event)}\n`).join(''))
+        const lines = Buffer.from(deliveries.map(({ event, body }) => `${body ?? eventToJson(event)}\n`).join(''))
         try {
           appending ??= await openAppendFile({ path, rotate, isSynced })
           await appending.append(lines, clock.now())

@@ -1,47 +1,95 @@
-import { eventToJson } from '../core/cloud-event.ts'
+import { hopsOf, maxHops } from '../core/hops.ts'
+import type { Outcome } from '../core/outcome.ts'
 import { standardWebhooksRetry } from '../core/retry.ts'
 import { webhookOutcome } from '../core/webhook-outcome.ts'
+import { egressWarnings } from '../io/egress-warning.ts'
 import { type HttpClient, openHttpClient } from '../io/http-client.ts'
+import { openSharedClient } from '../io/shared-client.ts'
 import { defineSink } from '../plugin/define.ts'
 import type { Sink, SinkContext } from '../plugin/sink.ts'
-import { attemptHeaders } from './webhook/headers.ts'
-import { webhookOptions } from './webhook/options.ts'
+import { attemptHeaders, fixedHeaders } from './webhook/headers.ts'
+import { createSignerAt } from './webhook/keys.ts'
+import { messageOf } from './webhook/message.ts'
+import { type WebhookOptions, webhookOptions } from './webhook/options.ts'
+import { webhookAtRunTime } from './webhook/run-time.ts'
 
 /** Sends each event in one HTTP POST of its own. */
 export const webhook = defineSink({
   name: 'webhook',
-  summary: 'Sends each event as one HTTP POST, and tries again when the receiver cannot take it.',
+  summary: 'Sends each event as one signed HTTP POST, and tries again when the receiver cannot take it.',
   delivers:
     'At least once. An event is done when the receiver answers 2xx; a failed attempt is repeated by the retry policy with ' +
     'the same webhook-id, so a receiver that remembers ids handles each event once. After a crash the last attempts may be ' +
-    'repeated. 408, 409, 425, 429, 5xx and no answer: again; 3xx and other 4xx: dead letter; 410: the subscription is disabled.',
+    'repeated. 408, 409, 425, 429, 5xx and no answer: again; 3xx and other 4xx: dead letter; 410: the subscription is disabled. ' +
+    'Only public addresses are reached, over https; private ones by egress.allow.',
   options: webhookOptions,
   example: { url: 'https://example.com/hook' },
-  defaults: { concurrency: 16, timeoutMs: 15_000, retry: standardWebhooksRetry },
-  create: ({ url, headers }, { concurrency }): Sink => createWebhook(new URL(url), headers ?? {}, concurrency),
+  // A receiver is far slower than the log: events read long before their turn would only grow old in memory.
+  defaults: {
+    concurrency: 16,
+    timeoutMs: 15_000,
+    window: 256,
+    retry: standardWebhooksRetry,
+    breaker: { failures: 10, openMs: 30_000, disableAfterMs: 5 * 86_400_000 },
+  },
+  atRunTime: webhookAtRunTime,
+  create: (options, { concurrency, egress, isShared }): Sink =>
+    createWebhook(options, () =>
+      isShared === true ? openSharedClient(egress) : openHttpClient({ connections: concurrency, egress }),
+    ),
+  warn: ({ url }, { egress }) => egressWarnings(new URL(url), egress, 'no delivery will succeed'),
 })
 
-function createWebhook(url: URL, headers: Readonly<Record<string, string>>, connections: number | undefined): Sink {
-  const fixed = Object.entries(headers).flat()
-  let client: HttpClient | undefined
+const tooManyHops: Outcome = {
+  outcome: 'reject',
+  reason: `the event came through ${maxHops} pipelines already, which looks like a circle`,
+}
+
+const acknowledged: readonly Outcome[] = Object.freeze([{ outcome: 'ack' }])
+
+/** What every attempt needs, made at the first one: most of ten thousand endpoints are quiet. */
+function prepare(options: WebhookOptions, open: () => HttpClient) {
   return {
-    async deliver([delivery], context) {
+    url: new URL(options.url),
+    fixed: fixedHeaders(options.headers ?? {}),
+    signAt: createSignerAt(options),
+    format: options.format ?? 'structured',
+    client: open(),
+  }
+}
+
+function createWebhook(options: WebhookOptions, open: () => HttpClient): Sink {
+  let prepared: ReturnType<typeof prepare> | undefined
+  return {
+    // Not an async function: this is the way of every attempt, and one promise is enough.
+    deliver([delivery], context) {
       const { clock } = context
-      client ??= openHttpClient({ connections })
-      const body = eventToJson(delivery!.event)
+      const { event, messageId: id, isTest = false } = delivery!
+      const hops = hopsOf(event) + 1
+      if (hops > maxHops) return [tooManyHops]
+      prepared ??= prepare(options, open)
+      const { url, fixed, signAt, format, client } = prepared
+      const { body, headers } = messageOf(delivery!, format)
       const began = clock.monotonic()
-      const answer = await client.post({
+      const timestampMs = clock.now()
+      const request = {
         url,
-        headers: attemptHeaders(fixed, { id: delivery!.messageId, timestampMs: clock.now(), body }),
+        headers: attemptHeaders(fixed, headers, { id, timestampMs, body, hops }, signAt(timestampMs)),
         body,
-        onAbort: (listener) => onAbort(context, listener),
+        keepsExcerpt: isTest,
+        onAbort: (listener: () => void) => onAbort(context, listener),
+      }
+      return client.post(request).then((answer) => {
+        const isPlain = answer.kind === 'response' && answer.status >= 200 && answer.status < 300 && !isTest
+        if (isPlain) return acknowledged
+        const durationMs = Math.round(clock.monotonic() - began)
+        const met = answer.kind === 'blocked' ? answer : { ...answer, durationMs }
+        return [webhookOutcome(met, clock.now(), isTest)]
       })
-      const durationMs = Math.round(clock.monotonic() - began)
-      return [webhookOutcome(answer.kind === 'blocked' ? answer : { ...answer, durationMs }, clock.now())]
     },
     async close() {
-      await client?.close()
-      client = undefined
+      await prepared?.client.close()
+      prepared = undefined
     },
   }
 }

@@ -1,30 +1,48 @@
-/** What a signature covers, besides the secret. */
+import { hopHeader } from '../../core/hops.ts'
+import type { Sign } from '../../io/signing.ts'
+
+/** What an attempt is, besides its address: what a signature covers, and how far the event has come. */
 export interface Signed {
   readonly id: string
   readonly timestampMs: number
-  readonly body: string
+  readonly body: string | Uint8Array
+  readonly hops: number
 }
 
-/** Gives the value of `webhook-signature` for exactly these bytes. */
-export type Sign = (id: string, timestampSeconds: number, body: string) => string
+/** The headers of every attempt as a flat list: who sends, and the user's own. */
+export function fixedHeaders(given: Readonly<Record<string, string>>): readonly string[] {
+  const own = Object.keys(given).some((name) => name.toLowerCase() === 'user-agent')
+  return [...(own ? [] : ['user-agent', 'Millrace']), ...Object.entries(given).flat()]
+}
 
 /**
- * The headers of one attempt as a flat list: the user's own, then those of CloudEvents and Standard Webhooks.
- * `webhook-id` is the same on every attempt, `webhook-timestamp` is this attempt's. Signing goes in here.
+ * The headers of one attempt as a flat list: the fixed ones, those that say what the body is, those of Standard Webhooks.
+ * `webhook-id` is the same on every attempt; `webhook-timestamp` is this attempt's, and what is signed is exactly what is sent.
  */
-export function attemptHeaders(fixed: readonly string[], { id, timestampMs, body }: Signed, sign?: Sign): string[] {
+export function attemptHeaders(
+  fixed: readonly string[],
+  content: readonly string[],
+  { id, timestampMs, body, hops }: Signed,
+  sign?: Sign,
+): string[] {
   const seconds = Math.floor(timestampMs / 1000)
-  const headers = [...fixed, 'content-type', contentType, 'webhook-id', id, 'webhook-timestamp', String(seconds)]
+  const headers = [
+    ...fixed,
+    ...content,
+    'webhook-id',
+    id,
+    'webhook-timestamp',
+    String(seconds),
+    hopHeader,
+    String(hops),
+  ]
   if (sign !== undefined) headers.push('webhook-signature', sign(id, seconds, body))
   return headers
 }
 
-/** The body is one CloudEvent in structured mode. */
-export const contentType = 'application/cloudevents+json; charset=utf-8'
-
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/
 const ours =
-  /^(host|content-length|content-type|content-encoding|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*|webhook-.*)$/i
+  /^(host|content-length|content-type|content-encoding|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|proxy-.*|webhook-.*|ce-.*|millrace-.*)$/i
 
 /** What is wrong with a header of the user's, or undefined. Values are never part of the text: they are credentials. */
 export function headerProblem(name: string, value: string): string | undefined {
