@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
 import { durationOption, sizeOption } from '../io/options.ts'
+import { createPause } from '../io/pause.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
-import type { Source, SourceContext } from '../plugin/source.ts'
+import type { Source } from '../plugin/source.ts'
 import { afterChoices, openFolder } from './directory/finish.ts'
 import { createPutAway } from './directory/put-away.ts'
 import { createFileReader } from './directory/read.ts'
@@ -86,17 +87,5 @@ function createDirectory({ path, pattern, after, settle, every, eventType, maxLi
         watcher.close()
       }
     },
-  }
-}
-
-/** Waits for the time or for the hint. A sleep that a hint cut short is used again, so that hints do not pile up timers. */
-function createPause(context: SourceContext): (ms: number, hint: Promise<void>) => Promise<void> {
-  let sleeping: { readonly until: number; readonly end: Promise<boolean> } | undefined
-  return async (ms, hint) => {
-    const now = context.clock.monotonic()
-    if (sleeping === undefined || sleeping.until <= now || sleeping.until > now + ms) {
-      sleeping = { until: now + ms, end: context.sleep(ms) }
-    }
-    await Promise.race([sleeping.end, hint])
   }
 }

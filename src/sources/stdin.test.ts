@@ -1,9 +1,9 @@
-import { PassThrough } from 'node:stream'
+import { PassThrough, type Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import type { SourceBatch, SourceContext } from '../plugin/source.ts'
 import { stdinFrom } from './stdin.ts'
 
-function open(stream: PassThrough, options: { eventType?: string; maxLine?: string } = {}) {
+function open(stream: Readable, options: { eventType?: string; maxLine?: string } = {}) {
   const use = stdinFrom(() => stream)(options)
   const logged: unknown[] = []
   const controller = new AbortController()
@@ -82,5 +82,24 @@ describe('the source stdin', () => {
     stream.end('1\n"xxxxxxxxxxxxxxxxxxxxxx"\n2\n')
     expect((await all(read())).map((event) => event.data)).toEqual([1, 2])
     expect(logged).toEqual([{ line: 2 }])
+  })
+
+  // G28
+  it('keeps nothing of the chunks it has read, however long the input goes on', async () => {
+    const chunks: WeakRef<Buffer>[] = []
+    async function* endless(): AsyncGenerator<Buffer> {
+      for (let n = 0; n < 200; n++) {
+        const chunk = Buffer.from(`${n}\n`)
+        chunks.push(new WeakRef(chunk))
+        yield chunk
+      }
+    }
+    const stream = { iterator: endless, pause: () => undefined } as unknown as Readable
+    const batches = open(stream).read()
+    for (let n = 0; n < 200; n++) await batches.next()
+    await new Promise((resolve) => setImmediate(resolve))
+    globalThis.gc?.()
+    expect(chunks.filter((chunk) => chunk.deref() !== undefined).length).toBeLessThan(5)
+    await batches.return(undefined)
   })
 })

@@ -51,7 +51,6 @@ function createStdin(streamOf: () => Readable, { eventType: type, maxLine }: Ret
     async *read(_, context) {
       reader ??= createLineReader({ maxLineBytes: maxLine })
       const chunks = isEnded ? undefined : streamOf().iterator({ destroyOnReturn: false })
-      const stopped = aborted(context.signal)
       for (;;) {
         while (waiting.length > 0) {
           const events = waiting.slice(0, maxBatch)
@@ -59,7 +58,7 @@ function createStdin(streamOf: () => Readable, { eventType: type, maxLine }: Ret
           waiting = waiting.slice(events.length)
         }
         if (isEnded || chunks === undefined) return
-        const next = await Promise.race([chunks.next(), stopped])
+        const next = await orAborted(chunks.next(), context.signal)
         if (next === 'aborted') return
         if (next.done === true) {
           isEnded = true
@@ -90,7 +89,13 @@ function eventOfLine(line: Line, type: string): SourceEvent | 'bad' | undefined 
   )
 }
 
-function aborted(signal: AbortSignal): Promise<'aborted'> {
-  if (signal.aborted) return Promise.resolve('aborted')
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve('aborted'), { once: true }))
+/** What comes next, or that nothing is wanted any more. */
+function orAborted<T>(next: Promise<T>, signal: AbortSignal): Promise<T | 'aborted'> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => resolve('aborted')
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    // A race with one promise for all chunks would keep every one of them.
+    next.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }

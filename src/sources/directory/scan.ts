@@ -2,6 +2,7 @@ import { watch } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../core/platform.ts'
+import { isUnfinished } from '../../io/file-names.ts'
 
 /** A regular file in the folder, as it looked when it was seen. */
 export interface Candidate {
@@ -72,11 +73,6 @@ export async function look(path: string, name: string): Promise<Candidate | stri
   if (info.nlink > 1) return 'it has another hard link'
   const { size, dev, ino, mtimeMs } = info
   return { name, path, size, fingerprint: `${dev}:${ino}:${size}:${mtimeMs}` }
-}
-
-/** Names that programs use while they write, and hidden ones. */
-function isUnfinished(name: string): boolean {
-  return name.startsWith('.') || name.endsWith('~') || /\.(tmp|temp|part|partial|filepart|crdownload|swp)$/i.test(name)
 }
 
 /** Whether a name fits a pattern of literal characters, `*` (any run) and `?` (any one), in linear time per star. */

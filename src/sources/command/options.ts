@@ -1,0 +1,49 @@
+import { commandOption, directoryOption, envOption } from '../../io/command-options.ts'
+import { durationOption, sizeOption } from '../../io/options.ts'
+import { schema } from '../../plugin/schema.ts'
+
+/** The options of the source `command`. */
+export const commandSourceOptions = schema.strictObject({
+  command: commandOption('The program and its arguments, one element each; no shell reads them.'),
+  restart: schema
+    .enum(['always', 'on-failure', 'never'])
+    .default('always')
+    .describe('When the program is started again after its end; on-failure: unless its exit code was 0.'),
+  pause: schema
+    .strictObject({
+      first: durationOption('Before the first new start.', { minMs: 1 }).prefault('1s'),
+      longest: durationOption('The pause doubles up to this, until a run has lasted a minute.', { minMs: 1 }).prefault(
+        '1m',
+      ),
+    })
+    .prefault({})
+    .describe('How long to wait before the program is started again.'),
+  cursor: schema
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'The member of a line that says how far the program has come. The newest stored one is given to the next run as ' +
+        'MILLRACE_CURSOR. A line with this member alone is no event.',
+    ),
+  eventType: schema
+    .string()
+    .min(1)
+    .default('command.line')
+    .describe('The type of events whose line does not name one.'),
+  ids: schema
+    .enum(['content', 'unique'])
+    .default('content')
+    .describe(
+      'Ids of lines that name none. content: from the place in the run and the text, so that a run that says the same again ' +
+        'is absorbed; unique: every line is a new event.',
+    ),
+  maxLine: sizeOption('The longest line.').prefault('1MiB'),
+  env: envOption(
+    'Variables for the program; it gets PATH, HOME, LANG, TZ, TMPDIR and MILLRACE_* beside them and nothing else.',
+  ),
+  cwd: directoryOption(),
+  grace: durationOption('Between SIGTERM and SIGKILL, when the program is stopped.', { maxMs: 60_000 }).prefault('2s'),
+})
+
+export type CommandSourceOptions = ReturnType<typeof commandSourceOptions.parse>
