@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { stageInputOf } from '../testing/stage-cases.ts'
+import { map } from './map.ts'
+import { opened } from './stages.test-support.ts'
+
+test('fields of data, type, subject and meta are made by expressions; what is not named stays', async () => {
+  const stage = await opened(map, {
+    data: { number: 'data.n + 1', from: 'event.source' },
+    type: '"order." + string(data.n)',
+    subject: 'data.n',
+    meta: { tenant: '"x"', old: 'null' },
+  })
+  expect(stage.process(stageInputOf({ meta: '{"old":1,"kept":2}' }))).toEqual({
+    outcome: 'ack',
+    event: { data: { number: 2, from: 'shop' }, type: 'order.1', subject: '1', meta: { kept: 2, tenant: 'x' } },
+  })
+  const only = await opened(map, { type: '"a.b"' })
+  expect(only.process(stageInputOf())).toEqual({ outcome: 'ack', event: { type: 'a.b' } })
+})
+
+test('data is also one expression, or a function in code', async () => {
+  const whole = await opened(map, { data: '{"list": [data.n, 2]}' })
+  expect(whole.process(stageInputOf())).toMatchObject({ event: { data: { list: [1, 2] } } })
+  const made = await opened(map, { data: ({ event }: { event: { data: { n: number } } }) => event.data.n * 2 })
+  expect(made.process(stageInputOf())).toMatchObject({ event: { data: 2 } })
+})
+
+test('an event for which an expression cannot be evaluated is rejected: it never can be', async () => {
+  const stage = await opened(map, { data: { x: 'data.a.b' } })
+  expect(stage.process(stageInputOf())).toMatchObject({
+    outcome: 'reject',
+    reason: expect.stringContaining('data.a.b'),
+  })
+})

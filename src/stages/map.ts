@@ -1,0 +1,78 @@
+import type { Json } from '../core/event.ts'
+import { evaluateFor, expressionOption, functionOption, rejectingExpressions } from '../io/expression-option.ts'
+import { textOfValue } from '../io/pick.ts'
+import { defineStage } from '../plugin/define.ts'
+import type { Expression } from '../plugin/expression.ts'
+import { schema } from '../plugin/schema.ts'
+import type { StageInput, StageResult } from '../plugin/stage.ts'
+
+/** Makes the new data of an event; in code, as a function without side effects. */
+export type MapFunction = (input: StageInput) => unknown
+
+const ofData =
+  'The new data: an expression (CEL) over event, data, meta and context, or one for each field. Absent: unchanged.'
+
+const options = schema.strictObject({
+  data: schema
+    .union([
+      expressionOption(ofData),
+      schema.record(schema.string(), expressionOption('The value of this field.')),
+      functionOption<MapFunction>(ofData),
+    ])
+    .describe(ofData)
+    .optional(),
+  type: expressionOption('The new type, as an expression. Absent: unchanged.').optional(),
+  subject: expressionOption('The new subject, as an expression; null: none. Absent: unchanged.').optional(),
+  meta: schema
+    .record(schema.string(), expressionOption('The value of this entry; null removes it.'))
+    .describe('Entries of meta to add or replace, each an expression; null removes one.')
+    .optional(),
+})
+
+/** Makes another event of an event: its data, type, subject and meta. */
+export const map = defineStage({
+  name: 'map',
+  summary: 'Changes data, type, subject or meta of an event by expressions.',
+  isPure: true,
+  options,
+  example: { data: { order: 'data.id', total: 'data.price * data.count' } },
+  create: (given) => ({ process: (input) => mapped(given, input) }),
+})
+
+function mapped({ data, type, subject, meta }: schema.output<typeof options>, input: StageInput) {
+  return rejectingExpressions((): StageResult => {
+    const event = {
+      ...(data !== undefined && { data: dataOf(data, input) }),
+      ...(type !== undefined && { type: textOf(evaluateFor(type, input), 'type') }),
+      ...(subject !== undefined && { subject: textOfValue(evaluateFor(subject, input)) }),
+      ...(meta !== undefined && { meta: metaOf(meta, input) }),
+    }
+    return { outcome: 'ack', event: event as StageResult['event'] }
+  })
+}
+
+function dataOf(data: NonNullable<schema.output<typeof options>['data']>, input: StageInput): unknown {
+  if (typeof data === 'function') return data(input)
+  if (isExpression(data)) return evaluateFor(data, input)
+  return Object.fromEntries(Object.entries(data).map(([name, each]) => [name, evaluateFor(each, input)]))
+}
+
+function metaOf(meta: Readonly<Record<string, Expression>>, input: StageInput): Readonly<Record<string, Json>> {
+  const entries = new Map(Object.entries(input.event.meta))
+  for (const [name, expression] of Object.entries(meta)) {
+    const value = evaluateFor(expression, input)
+    if (value === null) entries.delete(name)
+    else entries.set(name, value)
+  }
+  return Object.fromEntries(entries)
+}
+
+function isExpression(value: Expression | Readonly<Record<string, Expression>>): value is Expression {
+  return typeof value['evaluate'] === 'function'
+}
+
+function textOf(value: Json, field: string): string {
+  const text = textOfValue(value)
+  if (text === undefined) throw new Error(`the expression for ${field} gives no text`)
+  return text
+}
