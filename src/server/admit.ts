@@ -2,6 +2,7 @@ import { AppError, type ErrorCode } from '../core/errors.ts'
 import type { EventRecord } from '../core/event.ts'
 import type { CheckedEvent } from '../core/event-check.ts'
 import { formatIssue, type Issue } from '../core/issues.ts'
+import type { Log } from '../core/platform.ts'
 import type { IngestResult } from '../plugin/source.ts'
 import type { Caller } from './auth.ts'
 import type { ServerContext } from './context.ts'
@@ -46,16 +47,25 @@ function codeOf(issues: readonly Issue[]): ErrorCode {
   return first !== undefined && issues.every(({ code }) => code === first.code) ? first.code : 'event-invalid'
 }
 
-/** Hands in the only event of a request; throws the refusal. */
-export async function ingestOne(checked: CheckedEvent, caller: Caller, context: ServerContext): Promise<IngestResult> {
-  const { pipeline } = context
+/** Hands in the only event of a request and answers with what `answerOf` makes of its result; throws the refusal. */
+export function ingestOne<T>(
+  checked: CheckedEvent,
+  caller: Caller,
+  context: ServerContext,
+  answerOf: (result: IngestResult) => T,
+): Promise<T> {
+  const { pipeline, log } = context
   const refusal = refusalOf(checked, caller, pipeline.reservedSources)
   if (refusal !== undefined) {
     const { code, message, issues } = refusal
     throw new AppError(code, message, { facts: issues.length === 0 ? {} : { issues } })
   }
-  const [result] = await ingestRecords([(checked as Extract<CheckedEvent, { ok: true }>).record], context)
-  return result as IngestResult
+  return pipeline.ingest([(checked as Extract<CheckedEvent, { ok: true }>).record]).then(
+    ([result]) => answerOf(result as IngestResult),
+    (error: unknown) => {
+      throw storingError(error, log)
+    },
+  )
 }
 
 /** Hands in many, those refused left out, as one commit; the results are in the order given. */
@@ -81,7 +91,6 @@ export async function ingestMany(
   })
 }
 
-// What the store throws without a code of ours leaves open whether the events are there: never a 4xx or a bare 500 (G3).
 async function ingestRecords(
   records: readonly EventRecord[],
   { pipeline, log }: ServerContext,
@@ -89,12 +98,16 @@ async function ingestRecords(
   try {
     return await pipeline.ingest(records)
   } catch (error) {
-    if (error instanceof AppError) throw error
-    log.error('storing events failed unexpectedly', { error })
-    const message =
-      'storing failed, and it is not known whether the events are there: send them again, which is harmless'
-    throw new AppError('store-indeterminate', message, { cause: error })
+    throw storingError(error, log)
   }
+}
+
+/** What the store throws without a code of ours leaves open whether the events are there: never a 4xx or a bare 500 (G3). */
+export function storingError(error: unknown, log: Log): AppError {
+  if (error instanceof AppError) return error
+  log.error('storing events failed unexpectedly', { error })
+  const message = 'storing failed, and it is not known whether the events are there: send them again, which is harmless'
+  return new AppError('store-indeterminate', message, { cause: error })
 }
 
 /** One result as JSON text; `more` is put at its end. */

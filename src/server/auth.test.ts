@@ -43,7 +43,7 @@ test('the admin token may do everything, and a token only what it says', () => {
   })
   expect([...auth.identify(`bearer ${'a'.repeat(30)}`).scopes]).toEqual(['ingest', 'read', 'admin'])
   expect([...auth.identify('Bearer s').scopes]).toEqual(['read'])
-  expect([...auth.identify(undefined).scopes]).toEqual([])
+  expect([...auth.anonymous(false).scopes]).toEqual([])
 })
 
 // SEC-35

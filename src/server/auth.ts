@@ -1,7 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Rate as WrittenRate } from '../core/duration.ts'
 import { AppError } from '../core/errors.ts'
+import { type Rate, rateOf } from './pressure.ts'
 
 export const scopes = ['ingest', 'read', 'admin'] as const
 export type Scope = (typeof scopes)[number]
@@ -14,6 +16,10 @@ export interface Token {
   readonly scopes: readonly Scope[]
   /** The only values of `source` it may publish; all that are not reserved when absent. */
   readonly sources?: readonly string[] | undefined
+  /** Milliseconds since 1970 from which it is not known. */
+  readonly expiresMs?: number | undefined
+  /** Requests it may make; what the server allows everybody when absent. */
+  readonly rate?: WrittenRate | undefined
 }
 
 /** Who is asking. */
@@ -22,52 +28,102 @@ export interface Caller {
   readonly name: string
   readonly scopes: ReadonlySet<Scope>
   readonly sources: ReadonlySet<string> | undefined
+  readonly expiresMs?: number | undefined
+  /** Its own, in place of the general one. */
+  readonly rate?: Rate | undefined
+}
+
+/** True for one who showed no token, or none that is known. */
+export function isAnonymous(caller: Caller): boolean {
+  return caller === nobody || caller === local
 }
 
 export interface AuthOptions {
   /** May do everything; usually the content of the file that `ensureAdminToken` made. */
   readonly adminToken?: string | undefined
-  /** When there are any, ingest and reading need one too. */
+  /** When there are any, only a caller on this machine ingests and reads without one. */
   readonly tokens?: readonly Token[] | undefined
 }
 
 /** Tells who a caller is by the `Authorization` header. */
 export interface Auth {
   /** Throws `unauthorized` for a header that names no known token. */
-  identify(authorization: string | undefined): Caller
+  identify(authorization: string): Caller
+  /** Who shows no token; `isLocal` says that it is surely a program of this machine. */
+  anonymous(isLocal: boolean): Caller
+  /** True when somebody without a token is the same from everywhere, so that nobody need find out. */
+  readonly isOpen: boolean
+  /** True until the caller's token expires or is taken away: asked again and again while an answer is streamed. */
+  isCurrent(caller: Caller): boolean
+  /** Takes other tokens in place of those of the configuration; the admin token stays. */
+  replace(tokens: readonly Token[]): void
 }
 
 const tokenPattern = /^Bearer +([\x21-\x7e]{1,512})$/i
 
-/** Makes the check of tokens: hashes are compared in constant time, and always all of them. */
-export function createAuth(options: AuthOptions): Auth {
-  const tokens = (options.tokens ?? []).map((token) => ({ hash: hashOf(token), caller: callerOf(token) }))
+/** Who showed no token that is known, from anywhere. */
+export const nobody: Caller = { name: 'anonymous', scopes: new Set(), sources: undefined }
+const local: Caller = { name: 'anonymous', scopes: new Set(['ingest', 'read']), sources: undefined }
+
+interface Known {
+  readonly hash: Buffer
+  readonly caller: Caller
+}
+
+/**
+ * Makes the check of tokens: hashes are compared in constant time, and always all of them (SEC-25). `isClosed` says that
+ * others reach the server, so that having no tokens lets nobody in.
+ */
+export function createAuth(options: AuthOptions, isClosed = false, nowMs: () => number = Date.now): Auth {
+  const admin: Known[] = []
   if (options.adminToken !== undefined) {
     const caller = { name: 'admin', scopes: new Set(scopes), sources: undefined }
-    tokens.push({ hash: sha256(options.adminToken.trim()), caller })
+    admin.push({ hash: sha256(options.adminToken.trim()), caller })
   }
-  const openScopes: readonly Scope[] = (options.tokens ?? []).length === 0 ? ['ingest', 'read'] : []
-  const anonymous: Caller = { name: 'anonymous', scopes: new Set(openScopes), sources: undefined }
+  const knownOf = (tokens: readonly Token[]): readonly Known[] => [
+    ...tokens.map((token) => ({ hash: hashOf(token), caller: callerOf(token) })),
+    ...admin,
+  ]
+  let known = knownOf(options.tokens ?? [])
+  const isAlive = ({ expiresMs }: Caller): boolean => expiresMs === undefined || nowMs() < expiresMs
+  const isOpen = (): boolean => !isClosed && known.length === admin.length
   return {
+    get isOpen() {
+      return isOpen()
+    },
+    anonymous: (isLocal) => (isLocal || isOpen() ? local : nobody),
     identify(authorization) {
-      if (authorization === undefined) return anonymous
       const presented = tokenPattern.exec(authorization)?.[1]
       if (presented === undefined) {
         throw new AppError('unauthorized', 'the Authorization header is not understood: send "Bearer" and a token')
       }
       const hash = sha256(presented)
       let found: Caller | undefined
-      for (const token of tokens) if (timingSafeEqual(token.hash, hash)) found = token.caller
-      if (found === undefined) throw new AppError('unauthorized', 'the token is not known here')
+      for (const token of known) if (timingSafeEqual(token.hash, hash)) found = token.caller
+      if (found === undefined || !isAlive(found)) throw new AppError('unauthorized', 'the token is not known here')
       return found
     },
+    isCurrent(caller) {
+      if (isAnonymous(caller)) return true
+      return isAlive(caller) && known.some((token) => token.caller === caller)
+    },
+    replace(tokens) {
+      const before = new Map(known.map((each) => [fingerprint(each), each]))
+      // A token that stays the same keeps its caller, and with it what is being streamed to it.
+      known = knownOf(tokens).map((each) => before.get(fingerprint(each)) ?? each)
+    },
   }
+}
+
+function fingerprint({ hash, caller }: Known): string {
+  const { name, scopes: allowed, sources, expiresMs, rate } = caller
+  return JSON.stringify([hash.toString('hex'), name, [...allowed], sources && [...sources], expiresMs, rate])
 }
 
 /** Throws unless the caller may: 401 for one who showed no token, 403 for one whose token is not enough. */
 export function requireScope(caller: Caller, scope: Scope): void {
   if (caller.scopes.has(scope)) return
-  if (caller.name === 'anonymous') {
+  if (isAnonymous(caller)) {
     throw new AppError(
       'unauthorized',
       `this needs a token with the scope ${scope}: send it as "Authorization: Bearer …"`,
@@ -124,7 +180,13 @@ async function readToken(path: string): Promise<string | undefined> {
 
 function callerOf(token: Token): Caller {
   const sources = token.sources === undefined ? undefined : new Set(token.sources)
-  return { name: token.name, scopes: new Set(token.scopes), sources }
+  return {
+    name: token.name,
+    scopes: new Set(token.scopes),
+    sources,
+    expiresMs: token.expiresMs,
+    rate: rateOf(token.rate),
+  }
 }
 
 function hashOf({ name, hash }: Token): Buffer {

@@ -1,15 +1,21 @@
 import type { Log } from '../core/platform.ts'
 import type { Pipeline } from '../runtime/api.ts'
+import type { Addresses } from './address.ts'
 import type { Auth, AuthOptions, Caller } from './auth.ts'
+import type { BodyReader } from './body-reader.ts'
 import type { GuardOptions } from './guard.ts'
 import type { Answer, HttpRequest } from './http.ts'
-import type { Budget, Rate } from './pressure.ts'
+import type { LiveStreams } from './live.ts'
+import type { Budget, Rate, RateLimit } from './pressure.ts'
+import type { Tickets } from './tickets.ts'
 
 export interface ServerLimits {
   /** Bytes of one body, and of one line of a stream. */
   readonly bodyBytes: number
   /** Events of one batch. */
   readonly batch: number
+  /** Bodies of events may be compressed with gzip. Default: they may not. */
+  readonly gzip?: boolean | undefined
   /** Nesting of data. */
   readonly depth: number
 }
@@ -26,6 +32,8 @@ export interface FaceOptions extends AuthOptions {
   readonly inFlight?: { readonly requests?: number; readonly streams?: number; readonly bytes?: number } | undefined
   /** Requests a second per token, or per address without one. Unlimited by default. */
   readonly rate?: Rate | undefined
+  /** Addresses or networks of proxies whose `X-Forwarded-For` is believed. None by default. */
+  readonly trustedProxies?: readonly string[] | undefined
   /** How long a stream may send nothing. Default: 30 s. */
   readonly idleMs?: number | undefined
   /** Shown in OpenAPI and metrics. */
@@ -39,13 +47,22 @@ export interface ServerContext {
   readonly log: Log
   readonly auth: Auth
   readonly guard: GuardOptions
-  readonly rateLimit: ((caller: string) => void) | undefined
+  /** True when the server is bound to an address that only this machine can reach. */
+  readonly isLoopback: boolean
+  readonly addresses: Addresses
+  readonly tickets: Tickets
+  readonly rateLimit: RateLimit
+  /** True when everybody is limited, and not only tokens with a rate of their own. */
+  readonly isLimited: boolean
+  readonly bodies: BodyReader
   readonly requests: Budget
   readonly streams: Budget
   readonly idleMs: number
   readonly version: string
   /** Aborted as soon as the server drains. */
   readonly draining: AbortSignal
+  /** Streams of views. */
+  readonly live: LiveStreams
   /** Answers by status code, for metrics. */
   readonly answered: Map<number, number>
 }

@@ -1,27 +1,12 @@
-import type { ErrorCode } from '../core/errors.ts'
-import type { Schema } from '../plugin/schema.ts'
-import type { Scope } from './auth.ts'
+import { batchRoutes } from './batch-routes.ts'
+import { deskRoutes } from './desk-routes.ts'
+import { replayRoutes } from './replay-routes.ts'
+import { deadOwner } from './replay-shapes.ts'
+import { type Route, storeErrors } from './route.ts'
+import { schemaRoutes } from './schema-routes.ts'
 import * as shapes from './schemas.ts'
 
-/** One route: what it takes, what it answers and who may call it. Routing, the checks and OpenAPI all read this. */
-export interface Route {
-  readonly method: 'GET' | 'POST'
-  /** `{name}` stands for one segment. */
-  readonly path: string
-  readonly summary: string
-  /** Undefined: anybody, also without a token. */
-  readonly scope: Scope | undefined
-  readonly query?: Schema | undefined
-  /** A JSON body; read and checked before the route runs. */
-  readonly body?: Schema | undefined
-  /** Content types of a body that the route reads by itself. */
-  readonly consumes?: readonly string[] | undefined
-  /** By status; a text is the media type of an answer that is not JSON. */
-  readonly answers: Readonly<Record<number, Schema | string>>
-  readonly errors: readonly ErrorCode[]
-}
-
-const storeErrors = ['store-full', 'store-readonly', 'store-closed', 'store-indeterminate'] as const
+export type { Route } from './route.ts'
 
 /** Every route of the HTTP API, by name. */
 export const routes = {
@@ -49,9 +34,38 @@ export const routes = {
       'body-too-large',
       'content-type-unsupported',
       'events-all-invalid',
+      'schema-mismatch',
       'event-conflict',
       'source-forbidden',
       'type-reserved',
+      'overloaded',
+      'rate-limited',
+      'stopping',
+      'request-timeout',
+      ...storeErrors,
+    ],
+  },
+  receiveWebhook: {
+    method: 'POST',
+    path: '/in/{source}',
+    summary: 'A webhook of another service, to a source that checks who sent it; answers after the commit',
+    scope: undefined,
+    consumes: ['application/json', 'application/x-www-form-urlencoded'],
+    answers: {
+      200: shapes.publishedEvent,
+      201: shapes.publishedEvent,
+      202: shapes.publishedEvent,
+      409: shapes.publishedEvent,
+    },
+    errors: [
+      'unauthorized',
+      'event-invalid',
+      'schema-mismatch',
+      'body-malformed',
+      'body-too-large',
+      'content-type-unsupported',
+      'not-found',
+      'event-conflict',
       'overloaded',
       'rate-limited',
       'stopping',
@@ -102,6 +116,7 @@ export const routes = {
     answers: { 200: shapes.subscription },
     errors: ['subscription-unknown'],
   },
+  ...deskRoutes,
   pauseSubscription: {
     method: 'POST',
     path: '/v1/subscriptions/{name}/pause',
@@ -125,13 +140,14 @@ export const routes = {
     scope: 'read',
     query: shapes.deadSearch,
     answers: { 200: shapes.deadPage },
-    errors: ['bad-request', 'subscription-unknown'],
+    errors: ['bad-request', 'subscription-unknown', 'state-conflict'],
   },
   redriveDead: {
     method: 'POST',
     path: '/v1/subscriptions/{name}/dead/redrive',
     summary: 'Put dead letters back to be delivered again',
     scope: 'admin',
+    query: deadOwner,
     body: shapes.selection,
     answers: { 200: shapes.redriven },
     errors: ['bad-request', 'body-malformed', 'content-type-unsupported', 'subscription-unknown', 'state-conflict'],
@@ -141,10 +157,25 @@ export const routes = {
     path: '/v1/subscriptions/{name}/dead/discard',
     summary: 'Settle dead letters as discarded',
     scope: 'admin',
+    query: deadOwner,
     body: shapes.selection,
     answers: { 200: shapes.discarded },
     errors: ['bad-request', 'body-malformed', 'content-type-unsupported', 'subscription-unknown', 'state-conflict'],
   },
+  streamSubscription: {
+    method: 'GET',
+    path: '/v1/subscriptions/{name}/stream',
+    summary:
+      'Server-sent events of a subscription whose sink is sse; goes on from Last-Event-ID or after. What is missing is said by an event gap',
+    scope: 'read',
+    acceptsTicket: true,
+    query: shapes.streamSearch,
+    answers: { 200: 'text/event-stream' },
+    errors: ['bad-request', 'subscription-unknown', 'state-conflict', 'overloaded'],
+  },
+  ...batchRoutes,
+  ...schemaRoutes,
+  ...replayRoutes,
   explainEvent: {
     method: 'GET',
     path: '/v1/explain/{sequence}',
@@ -152,7 +183,7 @@ export const routes = {
     scope: 'read',
     query: shapes.explainSearch,
     answers: { 200: shapes.explanation },
-    errors: ['bad-request', 'not-found', 'subscription-unknown'],
+    errors: ['bad-request', 'not-found', 'subscription-unknown', 'state-conflict'],
   },
   readAudit: {
     method: 'GET',
@@ -161,6 +192,14 @@ export const routes = {
     scope: 'read',
     answers: { 200: shapes.audit },
     errors: [],
+  },
+  createTicket: {
+    method: 'POST',
+    path: '/v1/tickets',
+    summary: 'A ticket to open one stream with, as ?ticket=…, where no header can be sent; for 30 seconds',
+    scope: 'read',
+    answers: { 201: shapes.ticket },
+    errors: ['overloaded'],
   },
   readMetrics: {
     method: 'GET',

@@ -1,18 +1,37 @@
 import { AppError } from '../core/errors.ts'
+import type { Addresses } from './address.ts'
 import { type HttpRequest, headerOf } from './http.ts'
 import { echo } from './problem.ts'
 
 export interface GuardOptions {
-  /** Names that `Host` may have, without port; undefined: any. */
-  readonly hosts: ReadonlySet<string> | undefined
+  /** Which `Host` is answered; undefined: any. */
+  readonly hosts: HostList | undefined
   /** Origins of other sites that may call, for example `https://ops.example`. */
   readonly origins: ReadonlySet<string>
+}
+
+export interface HostList {
+  has(host: string): boolean
+}
+
+/** The values of `Host` with one of these names, whatever the port. The last one found is remembered: it is nearly always the same. */
+export function createHostList(names: readonly string[]): HostList {
+  const known = new Set(names.map((name) => name.toLowerCase()))
+  let last: string | undefined
+  return {
+    has(host) {
+      if (host === last) return true
+      if (!known.has(hostName(host))) return false
+      last = host
+      return true
+    },
+  }
 }
 
 export const loopbackHosts: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 
 /** True for an address that only this machine can reach. */
-export function isLoopback(host: string): boolean {
+export function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
 }
 
@@ -22,7 +41,7 @@ export function isLoopback(host: string): boolean {
  */
 export function checkSite(request: HttpRequest, options: GuardOptions): void {
   const host = headerOf(request, 'host')
-  if (options.hosts !== undefined && !options.hosts.has(hostName(host ?? ''))) {
+  if (options.hosts !== undefined && !options.hosts.has(host ?? '')) {
     throw new AppError('host-unknown', `this server does not answer for the host ${echo(host ?? '')}`)
   }
   const origin = headerOf(request, 'origin')
@@ -38,6 +57,21 @@ export function checkSite(request: HttpRequest, options: GuardOptions): void {
 function isSameOrigin(origin: string, host: string | undefined, options: GuardOptions): boolean {
   if (options.hosts === undefined || host === undefined) return false
   return origin === `http://${host}` || origin === `https://${host}`
+}
+
+const forwarding = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'forwarded', 'via'] as const
+
+/**
+ * True for a request that a program of this machine made itself: the server is bound to loopback, and nothing says that a
+ * proxy passes on what came from elsewhere.
+ */
+export function isFromHere(
+  request: HttpRequest,
+  { isLoopback, addresses }: { readonly isLoopback: boolean; readonly addresses: Addresses },
+): boolean {
+  if (!isLoopback || addresses.isProxy(request.address)) return false
+  if (forwarding.some((name) => request.headers[name] !== undefined)) return false
+  return loopbackHosts.includes(hostName(headerOf(request, 'host') ?? ''))
 }
 
 /** `Host` without its port, in lower case. */

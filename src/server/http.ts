@@ -1,3 +1,5 @@
+import type { ViewConnection } from '../runtime/api.ts'
+
 /** A request as the routes see it: the same whether it came by `node:http` or as a fetch `Request`. */
 export interface HttpRequest {
   readonly method: string
@@ -9,6 +11,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   /** Where the other end is, when that is known. */
   readonly address: string | undefined
+  /** Aborted when the other end goes away before it is answered, where that is noticed. */
+  readonly gone?: AbortSignal | undefined
   /**
    * Reads all of the body, at most `limitBytes`: beyond it `body-too-large`. `hold` is told of every chunk before it is
    * kept and may throw. Called once at most, and not with `chunks`.
@@ -24,6 +28,8 @@ export interface Answer {
   readonly type?: string | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body?: string | AsyncIterable<string> | undefined
+  /** In place of a body: bytes that come for as long as both sides want. To be opened in any case but a HEAD request. */
+  readonly live?: ViewConnection | undefined
 }
 
 /** One header's text: the first when it was sent more than once. */

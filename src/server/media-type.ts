@@ -51,8 +51,8 @@ function mediaType(given: string): string {
   return type.trim().toLowerCase()
 }
 
-// Nothing is decompressed, so that a small body cannot become a large one (SEC-28).
-function requirePlainEncoding(request: HttpRequest): void {
+/** Nothing is decompressed here, so that a small body cannot become a large one (SEC-28). */
+export function requirePlainEncoding(request: HttpRequest): void {
   const encoding = headerOf(request, 'content-encoding')
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new AppError(

@@ -1,7 +1,8 @@
-import type { PipelineStats, SubscriptionStatus } from '../runtime/api.ts'
+import type { PipelineStats, ViewCounters } from '../runtime/api.ts'
 import { subscriptionStates } from '../runtime/api.ts'
 import type { ServerContext } from './context.ts'
 import { metric, type Sample } from './exposition.ts'
+import { type Measured, measured, measuredReplays } from './metrics-fold.ts'
 
 /** Everything for `GET /metrics`. Labels are names of the configuration and fixed words, so their number is bounded (SEC-82). */
 export function metricsText(context: ServerContext): string {
@@ -10,6 +11,9 @@ export function metricsText(context: ServerContext): string {
     logMetrics(stats, context),
     sourceMetrics(stats),
     subscriptionMetrics(stats),
+    viewMetrics(stats),
+    tapMetrics(stats),
+    replayMetrics(stats),
     httpMetrics(context),
     processMetrics(),
   ].join('')
@@ -34,16 +38,22 @@ function logMetrics(stats: PipelineStats, { pipeline, version }: ServerContext):
       'Events handed in, by what came of them.',
       countsOf(published, none),
     ),
+    metric('millrace_schema_warnings_total', 'counter', 'Events stored although they do not fit their schema.', [
+      [none, published.warned],
+    ]),
+    metric('millrace_large_events_total', 'counter', 'Events with more data than limits.warnSize.', [
+      [none, published.large],
+    ]),
   ].join('')
 }
 
-type Counts = PipelineStats['published']
+type Counts = Omit<PipelineStats['published'], 'warned' | 'large'>
 
 function countsOf(
-  { stored, duplicate, conflict, refused }: Counts,
+  { stored, duplicate, conflict, refused, quarantined }: Counts,
   labels: Readonly<Record<string, string>>,
 ): Sample[] {
-  const counts = Object.entries({ stored, duplicate, conflict, refused })
+  const counts = Object.entries({ stored, duplicate, conflict, refused, quarantined })
   return counts.map(([result, value]) => [{ ...labels, result }, value])
 }
 
@@ -75,36 +85,36 @@ const transitions = [
   ['redriven', 'Dead letters put back.'],
 ] as const
 const settled = ['delivered', 'discarded', 'superseded', 'expired', 'lost'] as const
-const gauges: readonly (readonly [name: string, help: string, value: (status: SubscriptionStatus) => number])[] = [
+const gauges: readonly (readonly [name: string, help: string, value: (each: Measured) => number])[] = [
   ['lag_events', 'Events not yet examined.', ({ lag }) => lag],
   ['open_deliveries', 'Deliveries not settled.', ({ open }) => open],
-  ['dead_deliveries', 'Dead letters.', ({ counters }) => counters.dead],
+  ['dead_deliveries', 'Dead letters.', ({ counters }) => counters['dead'] ?? 0],
   ['oldest_age_seconds', 'Age of the oldest open delivery or unexamined event.', (status) => status.oldestAgeSeconds],
 ]
 
 function subscriptionMetrics(stats: PipelineStats): string {
-  const all = Object.entries(stats.subscriptions)
+  const all = measured(stats).filter(({ view }) => view === undefined)
   const counted = transitions.map(([name, help]) =>
     metric(
       `millrace_subscription_${name}_total`,
       'counter',
       help,
-      all.map(([subscription, { counters }]) => [{ subscription }, counters[name]]),
+      all.map(({ name: subscription, counters }) => [{ subscription }, counters[name] ?? 0]),
     ),
   )
-  const states = all.flatMap(([subscription, { counters }]) =>
-    settled.map((state): Sample => [{ subscription, state }, counters[state]]),
+  const states = all.flatMap(({ name: subscription, counters }) =>
+    settled.map((state): Sample => [{ subscription, state }, counters[state] ?? 0]),
   )
-  const measured = gauges.map(([name, help, value]) =>
+  const gauged = gauges.map(([name, help, value]) =>
     metric(
       `millrace_subscription_${name}`,
       'gauge',
       help,
-      all.map(([subscription, status]) => [{ subscription }, value(status)]),
+      all.map((each) => [{ subscription: each.name }, value(each)]),
     ),
   )
-  const state = all.flatMap(([subscription, status]) =>
-    subscriptionStates.map((name): Sample => [{ subscription, state: name }, status.state === name ? 1 : 0]),
+  const state = all.flatMap(({ name: subscription, states: inState }) =>
+    subscriptionStates.map((name): Sample => [{ subscription, state: name }, inState[name] ?? 0]),
   )
   return [
     ...counted,
@@ -114,8 +124,71 @@ function subscriptionMetrics(stats: PipelineStats): string {
       'Deliveries that ended, by how; dead ones are a gauge.',
       states,
     ),
-    ...measured,
-    metric('millrace_subscription_state', 'gauge', '1 for the state it is in.', state),
+    ...gauged,
+    metric('millrace_subscription_state', 'gauge', '1 for the state it is in; for (api), how many are in it.', state),
+  ].join('')
+}
+
+const ofViews = [
+  ['connections', 'gauge', 'Clients that read the view.'],
+  ['opened_total', 'counter', 'Connections that began.'],
+  ['sent_total', 'counter', 'Events sent, over all clients.'],
+  ['cut_total', 'counter', 'Connections cut because their client took nothing.'],
+  ['gaps_total', 'counter', 'Notices that a client missed something.'],
+  ['refused_total', 'counter', 'Connections refused because there were too many.'],
+] as const
+
+function viewMetrics(stats: PipelineStats): string {
+  const views = measured(stats).flatMap(({ name, view }) => (view === undefined ? [] : [{ name, view }]))
+  return ofViews
+    .map(([metricName, type, help]) => {
+      const counter = metricName.replace('_total', '') as keyof ViewCounters
+      const samples = views.map(({ name, view }): Sample => [{ subscription: name }, view[counter]])
+      return metric(`millrace_view_${metricName}`, type, help, samples)
+    })
+    .join('')
+}
+
+const ofTaps = [
+  ['offered', 'Events that a best-effort subscription was offered.'],
+  ['dropped', 'Of these, dropped because its queue was full.'],
+  ['delivered', 'Delivered.'],
+  ['discarded', 'Discarded by the sink.'],
+  ['failed', 'Given up after their attempts, or at a stop.'],
+] as const
+
+function tapMetrics({ subscriptions, emitted }: PipelineStats): string {
+  const taps = Object.entries(subscriptions).flatMap(([name, { tap }]) => (tap === undefined ? [] : [{ name, tap }]))
+  const counted = ofTaps.map(([counter, help]) =>
+    metric(
+      `millrace_tap_${counter}_total`,
+      'counter',
+      help,
+      taps.map(({ name, tap }): Sample => [{ subscription: name }, tap[counter]]),
+    ),
+  )
+  const buffered = taps.map(({ name, tap }): Sample => [{ subscription: name }, tap.buffered])
+  return [
+    ...counted,
+    metric('millrace_tap_buffered', 'gauge', 'Accepted and not yet ended.', buffered),
+    metric('millrace_emitted_total', 'counter', 'Calls of emit.', [[none, emitted.emitted]]),
+    metric('millrace_emitted_unwanted_total', 'counter', 'Emitted and wanted by no subscription.', [
+      [none, emitted.unwanted],
+    ]),
+    metric('millrace_emitted_invalid_total', 'counter', 'Emitted and no valid event.', [[none, emitted.invalid]]),
+  ].join('')
+}
+
+function replayMetrics(stats: PipelineStats): string {
+  const all = Object.entries(measuredReplays(stats))
+  const states = ['running', 'paused', 'failed'] as const
+  const standing = all.flatMap(([subscription, counts]) =>
+    states.map((state): Sample => [{ subscription, state }, counts[state]]),
+  )
+  const remaining = all.map(([subscription, counts]): Sample => [{ subscription }, counts.remaining])
+  return [
+    metric('millrace_replays', 'gauge', 'Replays that have not ended.', standing),
+    metric('millrace_replay_remaining_events', 'gauge', 'Events that replays have still to deal with.', remaining),
   ].join('')
 }
 

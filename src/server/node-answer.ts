@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { type ErrorCode, errorCodes } from '../core/errors.ts'
 import type { ServerContext } from './context.ts'
 import type { Answer } from './http.ts'
+import { writeLive } from './live.ts'
 import { problem } from './problem.ts'
 
 /** Writes an answer. A body that was refused before it was read is read and thrown away for a moment, then cut off. */
@@ -22,8 +23,12 @@ export function writeAnswer(
     for (const [name, value] of Object.entries(answer.headers)) headers.push(name, value)
   // While draining every answer is the last of its connection: idle ones would keep the server open.
   if (context.draining.aborted) headers.push('Connection', 'close')
+  if (answer.live !== undefined) {
+    writeLive(message, response, status, headers, answer.live, context.live)
+    return undefined
+  }
   if (typeof body === 'object') return writeStream(message, response, status, headers, body, context.idleMs)
-  if (!message.complete) limitRest(message)
+  if (!message.complete) discardRest(message)
   const text = body ?? ''
   const bytes = Buffer.byteLength(text)
   if (status !== 204) headers.push('Content-Length', String(bytes))
@@ -54,7 +59,7 @@ async function writeStream(
     }
   }
   // When it ended early there is a rest that nobody reads.
-  if (!message.complete) limitRest(message)
+  if (!message.complete) discardRest(message)
   response.end()
 }
 
@@ -70,7 +75,8 @@ async function drained(response: ServerResponse, idleMs: number): Promise<boolea
 /** How long a refused sender may go on sending: long enough that most read the answer, which a reset would destroy. */
 const lingerMs = 2_000
 
-function limitRest(message: IncomingMessage): void {
+/** Reads and throws away what still comes of a request that is answered, for a moment. */
+export function discardRest(message: IncomingMessage): void {
   message.resume()
   message.on('error', () => undefined)
   const timer = setTimeout(() => {

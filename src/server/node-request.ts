@@ -22,6 +22,7 @@ export class NodeRequest implements HttpRequest {
   readonly #answer: ServerResponse
   readonly #readings: Readings
   readonly #awaitsContinue: boolean
+  #gone: AbortSignal | undefined
 
   constructor(message: IncomingMessage, answer: ServerResponse, readings: Readings, awaitsContinue: boolean) {
     const url = message.url ?? '/'
@@ -34,6 +35,16 @@ export class NodeRequest implements HttpRequest {
     this.#answer = answer
     this.#readings = readings
     this.#awaitsContinue = awaitsContinue
+  }
+
+  get gone(): AbortSignal {
+    if (this.#gone === undefined) {
+      const gone = new AbortController()
+      this.#answer.once('close', () => gone.abort())
+      if (this.#answer.destroyed) gone.abort()
+      this.#gone = gone.signal
+    }
+    return this.#gone
   }
 
   get address(): string | undefined {

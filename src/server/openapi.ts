@@ -74,14 +74,15 @@ function requestBody({ body, consumes }: Route): Member | undefined {
   return { required: true, content: Object.fromEntries(content) }
 }
 
+const textShape: Member = { schema: { type: 'string' } }
+
 function responses({ answers, errors, scope }: Route): Member {
   const all = new Map<string, Member>()
   for (const [status, shape] of Object.entries(answers)) {
-    const content =
-      typeof shape === 'string'
-        ? { [shape]: { schema: { type: 'string' } } }
-        : { 'application/json': { schema: jsonSchema(shape, 'output') } }
-    all.set(status, { description: statusText(Number(status)), content })
+    const description = statusText(Number(status))
+    if (shape === undefined) all.set(status, { description })
+    else if (typeof shape === 'string') all.set(status, { description, content: { [shape]: textShape } })
+    else all.set(status, { description, content: { 'application/json': { schema: jsonSchema(shape, 'output') } } })
   }
   const codes = scope === undefined ? errors : [...errors, 'unauthorized' as const, 'forbidden' as const]
   for (const code of codes) {

@@ -41,15 +41,24 @@ export function createBudget(maxRequests: number, maxBytes: number): Budget {
   }
 }
 
+/** So many requests a second, and so many at once after a pause. */
 export interface Rate {
   readonly perSecond: number
   readonly burst: number
 }
 
-/** A token bucket per caller, for at most `maxCallers` callers: the one unseen for longest is forgotten first (SEC-35). */
-export function createRateLimit(rate: Rate, nowMs: () => number, maxCallers = 10_000): (caller: string) => void {
+/** Counts a request of a caller; throws `rate-limited`. `own` is the caller's rate in place of the general one. */
+export type RateLimit = (caller: string, own?: Rate) => void
+
+/**
+ * A token bucket per caller, for at most `maxCallers` callers: the one unseen for longest is forgotten first (SEC-35).
+ * Without a general rate only callers with one of their own are limited.
+ */
+export function createRateLimit(general: Rate | undefined, nowMs: () => number, maxCallers = 10_000): RateLimit {
   const buckets = new Map<string, { level: number; at: number }>()
-  return (caller) => {
+  return (caller, own) => {
+    const rate = own ?? general
+    if (rate === undefined) return
     const now = nowMs()
     const bucket = buckets.get(caller) ?? { level: rate.burst, at: now }
     bucket.level = Math.min(rate.burst, bucket.level + ((now - bucket.at) / 1_000) * rate.perSecond)
@@ -59,9 +68,20 @@ export function createRateLimit(rate: Rate, nowMs: () => number, maxCallers = 10
     if (buckets.size > maxCallers) buckets.delete(buckets.keys().next().value as string)
     if (bucket.level < 1) {
       const retryAfterSeconds = Math.max(1, Math.ceil((1 - bucket.level) / rate.perSecond))
-      const message = `more than ${rate.perSecond} requests a second: try again in ${retryAfterSeconds} s`
+      const message = `more than ${shown(rate)}: try again in ${retryAfterSeconds} s`
       throw new AppError('rate-limited', message, { facts: { retryAfterSeconds } })
     }
     bucket.level -= 1
   }
+}
+
+function shown({ perSecond }: Rate): string {
+  return perSecond >= 1
+    ? `${+perSecond.toFixed(1)} requests a second`
+    : `${+(perSecond * 3_600).toFixed(1)} requests an hour`
+}
+
+/** A rate as it is configured: what fits into its window may come at once. */
+export function rateOf(written: { readonly perSecond: number; readonly count: number } | undefined): Rate | undefined {
+  return written === undefined ? undefined : { perSecond: written.perSecond, burst: Math.max(1, written.count) }
 }

@@ -4,7 +4,7 @@ import type { ServerLimits } from './context.ts'
 
 /** What the core may let through of one event, by the limits of the server. */
 export function readLimits({ bodyBytes, depth, batch }: ServerLimits): ReadLimits {
-  return { dataBytes: bodyBytes, depth, batch }
+  return { dataBytes: bodyBytes, depth, batch, nowMs: Date.now() }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -1,3 +1,4 @@
+import { checkPattern } from '../core/match.ts'
 import { settledStates } from '../core/outcome.ts'
 import { schema } from '../plugin/schema.ts'
 import { durabilities } from '../plugin/store.ts'
@@ -25,6 +26,19 @@ export const eventSearch = schema.strictObject({
   until: moment.optional().describe('Appended before this RFC 3339 time'),
   limit: pageSize,
 })
+/** Parameters of a stream. */
+export const streamSearch = schema.strictObject({
+  after: schema
+    .string()
+    .max(100)
+    .optional()
+    .describe('Only events after this: an id of the stream, or a sequence (0: the oldest kept). Default: from now'),
+  type: patterns
+    .refine((given) => given.every((text) => checkPattern(text) === undefined), {
+      error: ({ input }) => (input as readonly string[]).map(checkPattern).find((wrong) => wrong !== undefined) ?? '',
+    })
+    .optional(),
+})
 /** Parameters of a list in order of name. */
 export const namePage = schema.strictObject({
   after: schema.string().optional().describe('Only names that sort after this one: the previous answer’s next'),
@@ -34,6 +48,7 @@ export const namePage = schema.strictObject({
 export const deadSearch = schema.strictObject({
   after: afterSequence.optional().describe('Only dead letters with a greater sequence'),
   type: patterns.optional(),
+  replay: schema.string().max(64).optional().describe('Those of this replay of the subscription'),
   limit: pageSize,
 })
 /** Parameters of an explanation. */
@@ -97,6 +112,7 @@ export const eventPage = schema.object({ events: schema.array(event), next: sequ
 
 const delivery = schema.object({
   subscription: schema.string(),
+  replay: schema.string().optional().describe('The replay whose delivery this is; absent for live traffic'),
   state: schema.enum([
     ...settledStates,
     'filtered',
@@ -131,6 +147,13 @@ export const subscription = schema.looseObject({
   open: count.describe('Deliveries not settled'),
   oldestAgeSeconds: schema.number(),
   counters: schema.record(schema.string(), count),
+  origin: schema.enum(['file', 'api']).optional().describe('Where it comes from: the configuration, or a PUT'),
+  version: count.optional().describe('Of one that was made by PUT: how often it was changed; see ETag'),
+  options: schema
+    .looseObject({})
+    .optional()
+    .describe('Of one that was made by PUT: the options of its sink, without secrets'),
+  config: schema.looseObject({}).optional().describe('To who may change it: as it can be sent back'),
 })
 export const subscriptionPage = schema.object({
   subscriptions: schema.array(subscription),
@@ -140,7 +163,7 @@ export const deadPage = schema.object({
   dead: schema.array(
     schema.object({
       sequence,
-      event,
+      event: event.nullable().describe('null when it could not be read: the store is damaged'),
       reason: schema.string(),
       error: schema.string().optional(),
       attempts: schema.array(attempt),
@@ -153,8 +176,11 @@ export const deadPage = schema.object({
 export const redriven = schema.object({ redriven: count })
 export const discarded = schema.object({ discarded: count })
 export const audit = schema.looseObject({ ok: schema.boolean(), head: count, problems: schema.array(schema.string()) })
+/** A ticket, and until when it can be used. */
+export const ticket = schema.object({ ticket: schema.string(), expires: schema.iso.datetime() })
 export const health = schema.looseObject({
   status: schema.enum(['ok', 'unavailable']),
   problems: schema.array(schema.string()).optional(),
+  warnings: schema.array(schema.string()).optional(),
 })
 export const openObject = schema.looseObject({})

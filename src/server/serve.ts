@@ -1,16 +1,15 @@
 import { AppError } from '../core/errors.ts'
 import type { Schema } from '../plugin/schema.ts'
-import { type Caller, requireScope } from './auth.ts'
+import { type Caller, isAnonymous, nobody, requireScope } from './auth.ts'
 import type { Call, Handler, ServerContext } from './context.ts'
 import type { Route } from './contract.ts'
-import { checkSite } from './guard.ts'
+import { preflightHeaders, shareAnswer } from './cors.ts'
+import { checkSite, type GuardOptions, isFromHere } from './guard.ts'
 import { type Answer, type HttpRequest, headerOf } from './http.ts'
 import { requireJson } from './media-type.ts'
 import { echo, problemAnswer } from './problem.ts'
 import { decodeUtf8 } from './reading.ts'
 import { findRoute } from './router.ts'
-
-const nobody: Caller = { name: 'anonymous', scopes: new Set(), sources: undefined }
 
 /** Answers one request; never throws. The order is: site, route, caller, rate, scope, and only then the body (SEC-36). */
 export async function serve(request: HttpRequest, context: ServerContext): Promise<Answer> {
@@ -21,41 +20,67 @@ export async function serve(request: HttpRequest, context: ServerContext): Promi
     answer = problemAnswer(error, context.log)
   }
   context.answered.set(answer.status, (context.answered.get(answer.status) ?? 0) + 1)
-  return answer
+  return shareAnswer(request, answer, context.guard)
 }
 
 function answerOf(request: HttpRequest, context: ServerContext): Answer | Promise<Answer> {
   checkSite(request, context.guard)
   const found = findRoute(request.method === 'HEAD' ? 'GET' : request.method, request.path)
-  if ('allowed' in found) return refuseMethod(request, found.allowed)
+  if ('allowed' in found) return refuseMethod(request, found.allowed, context.guard)
   const { route, handle, params } = found
   const caller = callerOf(request, route, context)
-  context.rateLimit?.(caller.name === 'anonymous' ? (request.address ?? '') : `token ${caller.name}`)
+  if (context.isLimited || caller.rate !== undefined) countRequest(caller, request, context)
   if (route.scope !== undefined) requireScope(caller, route.scope)
-  const query = readQuery(request.query, route.query)
+  const text = route.acceptsTicket === true ? withoutTicket(request.query) : request.query
+  const query = readQuery(text, route.query)
   const call = { request, context, caller, params, query, body: undefined }
-  return route.body === undefined ? handle(call) : withBody(call, route.body, handle)
+  return route.body === undefined ? handle(call) : withBody(call, route, route.body, handle)
 }
 
-async function withBody(call: Call, shape: Schema, handle: Handler): Promise<Answer> {
-  return handle({ ...call, body: await readJson(call.request, shape) })
+async function withBody(call: Call, route: Route, shape: Schema, handle: Handler): Promise<Answer> {
+  return handle({ ...call, body: await readJson(call.request, shape, route.isBodyOptional === true) })
 }
 
-function callerOf(request: HttpRequest, route: Route, { auth }: ServerContext): Caller {
+function callerOf(request: HttpRequest, route: Route, context: ServerContext): Caller {
+  const { auth } = context
+  const authorization = headerOf(request, 'authorization')
+  if (authorization === undefined) {
+    const ticket = route.acceptsTicket === true ? new URLSearchParams(request.query).get('ticket') : null
+    if (ticket !== null) return redeemed(ticket, context)
+    return auth.anonymous(auth.isOpen || isFromHere(request, context))
+  }
   try {
-    return auth.identify(headerOf(request, 'authorization'))
+    return auth.identify(authorization)
   } catch (error) {
     // What anybody may see is shown in spite of a token that is not known.
     if (route.scope === undefined) return nobody
+    if (context.isLimited) countRequest(nobody, request, context)
     throw error
   }
 }
 
-function refuseMethod(request: HttpRequest, allowed: readonly string[]): Answer {
+function redeemed(ticket: string, { auth, tickets }: ServerContext): Caller {
+  const caller = tickets.redeem(ticket)
+  if (!auth.isCurrent(caller)) throw new AppError('unauthorized', 'the token that the ticket was made with is gone')
+  return caller
+}
+
+function countRequest(caller: Caller, request: HttpRequest, { rateLimit, addresses }: ServerContext): void {
+  rateLimit(isAnonymous(caller) ? addresses.of(request) : `token ${caller.name}`, caller.rate)
+}
+
+function withoutTicket(query: string): string {
+  const given = new URLSearchParams(query)
+  given.delete('ticket')
+  return given.toString()
+}
+
+function refuseMethod(request: HttpRequest, allowed: readonly string[], guard: GuardOptions): Answer {
   if (allowed.length === 0) throw new AppError('not-found', `there is nothing at ${echo(request.path)}`)
   const methods = [...new Set(allowed.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))), 'OPTIONS']
   const allow = methods.join(', ')
-  if (request.method === 'OPTIONS') return { status: 204, headers: { Allow: allow } }
+  if (request.method === 'OPTIONS')
+    return { status: 204, headers: { Allow: allow, ...preflightHeaders(request, allow, guard) } }
   const message = `${echo(request.method)} is not possible here: use ${allow}`
   throw new AppError('method-not-allowed', message, { facts: { allow } })
 }
@@ -75,9 +100,13 @@ function readQuery(text: string, shape: Schema | undefined): unknown {
 /** Bodies of commands are small; those of events have a limit of their own. */
 const maxCommandBytes = 256 * 1_024
 
-async function readJson(request: HttpRequest, shape: Schema): Promise<unknown> {
+async function readJson(request: HttpRequest, shape: Schema, isOptional: boolean): Promise<unknown> {
+  // curl without -d sends neither a body nor its type.
+  if (!isOptional || headerOf(request, 'content-type') !== undefined) requireJson(request)
+  const bytes = await request.readBody(maxCommandBytes)
+  if (isOptional && bytes.length === 0) return check(shape, {}, 'the body')
   requireJson(request)
-  const text = decodeUtf8(await request.readBody(maxCommandBytes))
+  const text = decodeUtf8(bytes)
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -2,9 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { AppError, messageOf } from '../core/errors.ts'
 import type { Pipeline } from '../runtime/api.ts'
+import type { Token } from './auth.ts'
 import type { FaceOptions, ServerContext } from './context.ts'
 import { contextOf } from './context-of.ts'
-import { isLoopback, loopbackHosts } from './guard.ts'
+import { isLoopbackHost, loopbackHosts } from './guard.ts'
 import { answerBrokenRequest, writeAnswer } from './node-answer.ts'
 import { NodeRequest, type Reading } from './node-request.ts'
 import { problemAnswer } from './problem.ts'
@@ -18,13 +19,15 @@ export interface ServerOptions extends FaceOptions {
   readonly requestMs?: number | undefined
   /** How long the head of a request may take. Default: 10 s. */
   readonly headersMs?: number | undefined
-  /** Default: 1,024. */
+  /** Default: 16,384, most of them streams. */
   readonly maxConnections?: number | undefined
 }
 
 export interface OpenServer {
   readonly url: string
   readonly port: number
+  /** Takes other tokens in place of those it began with; what is streamed to a token that is gone ends (SEC-46). */
+  replaceTokens(tokens: readonly Token[]): void
   /** From now on not ready: `/readyz` answers 503 and nothing new is taken, while everything else still answers. */
   drain(): void
   /** Drains, lets requests under way finish for at most so long, and closes. May be called again. */
@@ -34,7 +37,7 @@ export interface OpenServer {
 /** Opens the HTTP API of a pipeline. A bind that others can reach needs tokens, or it is refused (SEC-41). */
 export async function openServer(pipeline: Pipeline, options: ServerOptions): Promise<OpenServer> {
   const hasTokens = (options.tokens ?? []).length > 0
-  const isLocal = isLoopback(options.host)
+  const isLocal = isLoopbackHost(options.host)
   if (!isLocal && !hasTokens) {
     throw new AppError(
       'config-invalid',
@@ -42,8 +45,10 @@ export async function openServer(pipeline: Pipeline, options: ServerOptions): Pr
     )
   }
   const draining = new AbortController()
-  const hosts = isLocal ? [...loopbackHosts, bracketed(options.host), ...(options.hosts ?? [])] : options.hosts
-  const context = contextOf(pipeline, options, hosts, draining.signal)
+  const named = options.hosts ?? []
+  // Bound wider, with no names given, whoever found the way may have used any name.
+  const hosts = isLocal || named.length > 0 ? [...loopbackHosts, bracketed(options.host), ...named] : undefined
+  const context = contextOf(pipeline, options, hosts, isLocal ? 'loopback' : 'wide', draining.signal)
   const { server, stopSweep } = nodeServer(context, options)
   const sockets = socketsOf(server)
   await listen(server, options)
@@ -52,6 +57,7 @@ export async function openServer(pipeline: Pipeline, options: ServerOptions): Pr
   return {
     port,
     url: `http://${bracketed(options.host)}:${port}`,
+    replaceTokens: (tokens) => context.auth.replace(tokens),
     drain: () => draining.abort(),
     close(deadlineMs = 10_000) {
       draining.abort()
@@ -83,7 +89,7 @@ function nodeServer(context: ServerContext, options: ServerOptions): { server: S
     requireHostHeader: true,
   })
   server.maxHeadersCount = maxHeaders + 1
-  server.maxConnections = options.maxConnections ?? 1_024
+  server.maxConnections = options.maxConnections ?? 16_384
   server.maxRequestsPerSocket = 100_000
   const onRequest = (awaitsContinue: boolean) => (message: IncomingMessage, response: ServerResponse) => {
     const request = new NodeRequest(message, response, readings, awaitsContinue)

@@ -19,9 +19,10 @@ export function deadText(row: DeadRow): string {
     attemptCount,
     diedAt: timeText(row.diedAt),
   })
-  return `{"sequence":${sequence},"event":${eventToJson(new Event(row.event))},${facts.slice(1)}`
+  return `{"sequence":${sequence},"event":${row.event === undefined ? 'null' : eventToJson(new Event(row.event))},${facts.slice(1)}`
 }
 
-function attemptView(attempt: Attempt): unknown {
+/** An attempt for the wire. */
+export function attemptView(attempt: Attempt): Omit<Attempt, 'at'> & { readonly at: string } {
   return { ...attempt, at: timeText(attempt.at) }
 }

@@ -1,6 +1,8 @@
 import { batchToJson, eventToJson } from '../../core/cloud-event.ts'
 import { AppError } from '../../core/errors.ts'
+import { replayLedger } from '../../core/replay-name.ts'
 import type { SchemaOutput } from '../../plugin/schema.ts'
+import type { ExplainedDelivery } from '../../runtime/api.ts'
 import type { Call } from '../context.ts'
 import { type Answer, json } from '../http.ts'
 import type { eventSearch, explainSearch, namePage } from '../schemas.ts'
@@ -28,9 +30,9 @@ export async function readDeliveries({ context, params, query }: Call): Promise<
   requireWritten(sequence, context.pipeline.store.head())
   const { after = '', limit } = query as SchemaOutput<typeof namePage>
   const { deliveries } = await context.pipeline.explain(sequence)
-  const sorted = deliveries.filter(({ subscription }) => subscription > after).sort(bySubscription)
+  const sorted = deliveries.filter((delivery) => placeOf(delivery) > after).sort(byPlace)
   const page = sorted.slice(0, limit)
-  const next = sorted.length > limit ? page.at(-1)?.subscription : undefined
+  const next = sorted.length > limit ? placeOf(page.at(-1)!) : undefined
   return json({ deliveries: page.map(deliveryView), next })
 }
 
@@ -57,6 +59,11 @@ function unknownEvent(sequence: number, oldest: number): AppError {
   return new AppError('not-found', `there is no event ${sequence}: ${why}`)
 }
 
-function bySubscription(a: { readonly subscription: string }, b: { readonly subscription: string }): number {
-  return a.subscription < b.subscription ? -1 : 1
+/** Where a delivery stands in the list: those of replays after that of live traffic. */
+function placeOf({ subscription, replay }: ExplainedDelivery): string {
+  return replay === undefined ? subscription : replayLedger(subscription, replay)
+}
+
+function byPlace(a: ExplainedDelivery, b: ExplainedDelivery): number {
+  return placeOf(a) < placeOf(b) ? -1 : 1
 }

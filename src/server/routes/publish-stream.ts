@@ -1,11 +1,12 @@
-import { readJsonEvents } from '../../core/cloud-event.ts'
 import { AppError, messageOf } from '../../core/errors.ts'
 import type { CheckedEvent } from '../../core/event-check.ts'
+import { createLineCutter } from '../../core/line-cutter.ts'
 import { ingestMany, resultText } from '../admit.ts'
 import type { Call } from '../context.ts'
+import { hoppedBy } from '../hopped.ts'
 import type { Answer } from '../http.ts'
-import { createLineCutter, type LineBytes } from '../lines.ts'
-import { decodeUtf8, readLimits } from '../reading.ts'
+import type { ReadBody } from '../read-body.ts'
+import { readLimits } from '../reading.ts'
 
 /** Events of one commit at most: the answer to the first of them waits for the last. */
 const maxCommit = 1_000
@@ -52,19 +53,24 @@ function lastLine(error: unknown): string {
   return `{"status":"ended","error":${JSON.stringify({ code, message })}${outcome}}`
 }
 
+/** Undefined for one that was longer than allowed. */
+type LineBytes = Uint8Array | undefined
+
 async function* resultLines(call: Call): AsyncGenerator<string, void> {
   const { request, context } = call
   const cutter = createLineCutter(context.limits.bodyBytes)
+  const hopped = hoppedBy(request)
   let number = 0
   const store = async (lines: readonly LineBytes[]): Promise<string> => {
     const numbers: number[] = []
     const events: CheckedEvent[] = []
     for (const line of lines) {
       number += 1
-      const event = readLine(line, call)
+      const reading = readLine(line, call)
+      const event = reading instanceof Promise ? await reading : reading
       if (event === undefined) continue
       numbers.push(number)
-      events.push(event)
+      events.push(hopped(event))
     }
     if (events.length === 0) return ''
     const results = await ingestMany(events, call.caller, context)
@@ -74,19 +80,24 @@ async function* resultLines(call: Call): AsyncGenerator<string, void> {
       .join('')
   }
   for await (const chunk of request.chunks(context.idleMs, context.draining)) {
-    const lines = cutter.push(chunk)
+    const lines: LineBytes[] = []
+    cutter.push(chunk, (line) => lines.push(line))
     for (let from = 0; from < lines.length; from += maxCommit) {
       const text = await store(lines.slice(from, from + maxCommit))
       if (text !== '') yield text
     }
   }
-  const text = await store(cutter.end())
+  const last: LineBytes[] = []
+  cutter.end((line) => last.push(line))
+  const text = await store(last)
   if (text !== '') yield text
 }
 
+type LineEvent = CheckedEvent | undefined
+
 /** The event of a line; undefined for a blank one. */
-function readLine(line: LineBytes, { context }: Call): CheckedEvent | undefined {
-  const { limits } = context
+function readLine(line: LineBytes, { context }: Call): LineEvent | Promise<LineEvent> {
+  const { limits, bodies } = context
   if (line === undefined) {
     return {
       ok: false,
@@ -94,9 +105,17 @@ function readLine(line: LineBytes, { context }: Call): CheckedEvent | undefined 
     }
   }
   try {
-    const result = readJsonEvents(decodeUtf8(line), 'line', readLimits(limits))
-    return result.ok ? result.events[0] : { ok: false, issues: result.issues }
+    const reading = bodies.read(line, { kind: 'line' }, readLimits(limits))
+    return reading instanceof Promise ? reading.then(eventOfLine, unreadableLine) : eventOfLine(reading)
   } catch (error) {
-    return { ok: false, issues: [{ code: 'body-malformed', message: messageOf(error) }] }
+    return unreadableLine(error)
   }
+}
+
+function eventOfLine({ result }: ReadBody): LineEvent {
+  return result.ok ? result.events[0] : { ok: false, issues: result.issues }
+}
+
+function unreadableLine(error: unknown): LineEvent {
+  return { ok: false, issues: [{ code: 'body-malformed', message: messageOf(error) }] }
 }

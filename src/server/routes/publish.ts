@@ -1,12 +1,15 @@
-import { isJsonArray, type ReadResult, readBinaryEvent, readJsonEvents } from '../../core/cloud-event.ts'
+import type { ReadResult } from '../../core/cloud-event.ts'
 import { AppError } from '../../core/errors.ts'
 import type { CheckedEvent } from '../../core/event-check.ts'
 import { type EventResult, ingestMany, ingestOne, resultText } from '../admit.ts'
-import type { Call, ServerLimits } from '../context.ts'
+import type { Call } from '../context.ts'
+import { decompressed } from '../gunzip.ts'
+import { hoppedBy } from '../hopped.ts'
 import type { Answer, HttpRequest } from '../http.ts'
 import { bodyMode } from '../media-type.ts'
 import { problem } from '../problem.ts'
-import { decodeUtf8, readLimits } from '../reading.ts'
+import type { BodyForm } from '../read-body.ts'
+import { readLimits } from '../reading.ts'
 import { publishStream } from './publish-stream.ts'
 
 const statuses = new Map([
@@ -18,10 +21,11 @@ const statuses = new Map([
 
 /** `POST /v1/events`: reads, admits, stores and answers after the commit. */
 export async function publishEvents(call: Call): Promise<Answer> {
-  const { request, context } = call
+  const { context } = call
+  const request = decompressed(call.request, context.limits.gzip === true)
   const mode = bodyMode(request)
   if (context.draining.aborted) throw new AppError('stopping', 'the server is stopping: try again when it is back')
-  if (mode === 'stream') return publishStream(call)
+  if (mode === 'stream') return publishStream({ ...call, request })
   const { requests, limits } = context
   requests.enter()
   let held = 0
@@ -30,13 +34,12 @@ export async function publishEvents(call: Call): Promise<Answer> {
       requests.hold(more)
       held += more
     })
-    if (mode === 'binary') return await publishOne(readBinary(request, bytes, limits), call)
-    const text = decodeUtf8(bytes)
-    if (mode === 'batch' || (mode === 'json' && isJsonArray(text))) {
-      return await publishBatch(eventsOf(readJsonEvents(text, 'batch', readLimits(limits))), call)
-    }
-    const [event] = eventsOf(readJsonEvents(text, 'single', readLimits(limits)))
-    return await publishOne(event as CheckedEvent, call)
+    const form: BodyForm = mode === 'binary' ? { kind: mode, headers: eventHeaders(request) } : { kind: mode }
+    const reading = context.bodies.read(bytes, form, readLimits(limits))
+    const { isBatch, result } = reading instanceof Promise ? await reading : reading
+    const events = eventsOf(result).map(hoppedBy(request))
+    if (isBatch) return await publishBatch(events, call)
+    return await publishOne(events[0] as CheckedEvent, call)
   } finally {
     requests.leave(held)
   }
@@ -48,16 +51,19 @@ function eventsOf(result: ReadResult): readonly CheckedEvent[] {
   throw new AppError(first?.code ?? 'body-malformed', first?.message ?? 'the body cannot be read')
 }
 
-function readBinary(request: HttpRequest, bytes: Uint8Array, limits: ServerLimits): CheckedEvent {
+function eventHeaders(request: HttpRequest): Readonly<Record<string, string>> {
   const headers: [string, string][] = []
   for (const [name, value] of Object.entries(request.headers)) {
     if (typeof value === 'string' && (name === 'content-type' || name.startsWith('ce-'))) headers.push([name, value])
   }
-  return readBinaryEvent(Object.fromEntries(headers), bytes, readLimits(limits))
+  return Object.fromEntries(headers)
 }
 
-async function publishOne(checked: CheckedEvent, call: Call): Promise<Answer> {
-  const result: EventResult = await ingestOne(checked, call.caller, call.context)
+function publishOne(checked: CheckedEvent, call: Call): Promise<Answer> {
+  return ingestOne(checked, call.caller, call.context, (result) => answerOf(result, call))
+}
+
+function answerOf(result: EventResult, call: Call): Answer {
   const { durability } = call.context.pipeline.store
   const status = statuses.get(result.status)
   if (status === 409) {
@@ -67,7 +73,11 @@ async function publishOne(checked: CheckedEvent, call: Call): Promise<Answer> {
   }
   if (status === undefined) {
     const { code = 'event-invalid', message = 'the event was refused' } = result.error ?? {}
-    return problem('events-all-invalid', message, { id: result.id, source: result.source, error: { code, message } })
+    return problem(code === 'schema-mismatch' ? code : 'events-all-invalid', message, {
+      id: result.id,
+      source: result.source,
+      error: { code, message },
+    })
   }
   return { status, type: 'application/json', body: resultText(result, `,"durability":"${durability}"`) }
 }

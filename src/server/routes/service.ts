@@ -19,10 +19,10 @@ export function livez(): Answer {
 
 /** Not ready as soon as draining begins. What is wrong is told to those who may read only. */
 export async function readyz({ context, caller }: Call): Promise<Answer> {
-  const { ready, problems, loops } = context.draining.aborted
-    ? { ready: false, problems: ['the server is stopping'], loops: {} }
+  const { ready, problems, loops, warnings } = context.draining.aborted
+    ? { ready: false, problems: ['the server is stopping'], loops: {}, warnings: undefined }
     : await context.pipeline.health()
-  const detail = caller.scopes.has('read') ? { problems, loops } : {}
+  const detail = caller.scopes.has('read') ? { problems, warnings, loops } : {}
   return json({ status: ready ? 'ok' : 'unavailable', ...detail }, ready ? 200 : 503)
 }
 

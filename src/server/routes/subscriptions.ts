@@ -1,9 +1,12 @@
+import { replayLedger } from '../../core/replay-name.ts'
 import type { SchemaOutput } from '../../plugin/schema.ts'
 import type { Selection } from '../../runtime/api.ts'
 import type { Call } from '../context.ts'
 import { type Answer, json } from '../http.ts'
+import type { deadOwner } from '../replay-shapes.ts'
 import type { deadSearch, namePage } from '../schemas.ts'
 import { deadText } from '../views.ts'
+import { logAdmin, readSubscription } from './desk.ts'
 
 export async function listSubscriptions({ context, query }: Call): Promise<Answer> {
   const { after = '', limit } = query as SchemaOutput<typeof namePage>
@@ -11,10 +14,6 @@ export async function listSubscriptions({ context, query }: Call): Promise<Answe
   const sorted = all.filter(({ name }) => name > after).sort((a, b) => (a.name < b.name ? -1 : 1))
   const subscriptions = sorted.slice(0, limit)
   return json({ subscriptions, next: sorted.length > limit ? subscriptions.at(-1)?.name : undefined })
-}
-
-export async function readSubscription({ context, params }: Call): Promise<Answer> {
-  return json(await context.pipeline.subscription(nameOf(params)))
 }
 
 export async function pauseSubscription(call: Call): Promise<Answer> {
@@ -30,8 +29,8 @@ export async function resumeSubscription(call: Call): Promise<Answer> {
 }
 
 export async function listDead({ context, params, query }: Call): Promise<Answer> {
-  const search = query as SchemaOutput<typeof deadSearch>
-  const name = nameOf(params)
+  const { replay, ...search } = query as SchemaOutput<typeof deadSearch>
+  const name = ledgerOf(nameOf(params), replay)
   // One more than asked for tells whether there is a next page.
   const rows = await context.pipeline.dead(name, { ...search, limit: search.limit + 1 })
   const page = rows.slice(0, search.limit)
@@ -40,23 +39,24 @@ export async function listDead({ context, params, query }: Call): Promise<Answer
 }
 
 export async function redriveDead(call: Call): Promise<Answer> {
-  const answer = await call.context.pipeline.redrive(nameOf(call.params), call.body as Selection)
+  const answer = await call.context.pipeline.redrive(ownerOf(call), call.body as Selection)
   logAdmin(call, 'redrove dead letters', answer)
   return json(answer)
 }
 
 export async function discardDead(call: Call): Promise<Answer> {
-  const answer = await call.context.pipeline.discard(nameOf(call.params), call.body as Selection)
+  const answer = await call.context.pipeline.discard(ownerOf(call), call.body as Selection)
   logAdmin(call, 'discarded dead letters', answer)
   return json(answer)
 }
 
-function logAdmin(
-  { context, caller, params }: Call,
-  action: string,
-  facts: Readonly<Record<string, unknown>> = {},
-): void {
-  context.log.info(`admin: ${action}`, { subscription: nameOf(params), by: caller.name, ...facts })
+/** Whose dead letters a call is about. */
+function ownerOf({ params, query }: Call): string {
+  return ledgerOf(nameOf(params), (query as SchemaOutput<typeof deadOwner>).replay)
+}
+
+function ledgerOf(name: string, replay: string | undefined): string {
+  return replay === undefined ? name : replayLedger(name, replay)
 }
 
 function nameOf(params: readonly string[]): string {
