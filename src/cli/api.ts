@@ -4,13 +4,15 @@ import { request as httpRequest } from 'undici'
 import { AppError, type ErrorCode, errorCodes, messageOf } from '../core/errors.ts'
 import { pipelineFromPlan } from '../pipeline.ts'
 import { nodePlatform } from '../plugin/platform.ts'
+import type { KeyEnvironment } from '../plugin/secret-keys.ts'
 import type { Store } from '../plugin/store.ts'
+import { builtInCatalogue } from '../registry.ts'
 import type { Pipeline } from '../runtime/api.ts'
 import { createHandler } from '../server/index.ts'
 import type { CliIo } from './io.ts'
 import { cliLog } from './log.ts'
 import { readOnlyPipeline } from './read-only.ts'
-import { findPlace, type Place, readSettings, type Settings, urlOf } from './settings.ts'
+import { type CommonOptions, findPlace, type Place, readSettings, type Settings, urlOf } from './settings.ts'
 
 /** The HTTP API, of a running server or of the store itself: commands speak one language to both. */
 export interface Api {
@@ -19,21 +21,23 @@ export interface Api {
   /** The pipeline, when no server is between. */
   readonly pipeline: Pipeline | undefined
   /** Answers the JSON body; throws the server's problem as an error with its code. */
-  call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T>
+  call<T>(method: Method, path: string, body?: unknown): Promise<T>
   /** The same with a text of another type, answering the text. */
-  text(method: 'GET' | 'POST', path: string, body?: string, contentType?: string): Promise<string>
+  text(method: Method, path: string, body?: string, contentType?: string): Promise<string>
   close(): Promise<void>
 }
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
 export type Access = 'read' | 'write'
 
 const probeMs = 1_500
 
 /** Talks to the server of this configuration when it runs, else opens the store. */
-async function connect(io: CliIo, config: string | undefined, access: Access): Promise<Api> {
-  const place = findPlace(io, config)
+async function connect(io: CliIo, options: CommonOptions, access: Access): Promise<Api> {
+  const place = findPlace(io, options.config)
   if (await isThere(place.url)) return remoteApi(place)
-  const settings = await readSettings(io, config)
+  const settings = await readSettings(io, options)
   // A module or a variable may say another address than the loose look found.
   const { host, port } = settings.plan.server
   const url = urlOf(host, port)
@@ -44,11 +48,11 @@ async function connect(io: CliIo, config: string | undefined, access: Access): P
 /** Runs a command on the API and closes it whatever happens. */
 export async function withApi<T>(
   io: CliIo,
-  config: string | undefined,
+  options: CommonOptions,
   access: Access,
   run: (api: Api) => Promise<T>,
 ): Promise<T> {
-  const api = await connect(io, config, access)
+  const api = await connect(io, options, access)
   try {
     return await run(api)
   } finally {
@@ -137,14 +141,19 @@ async function localApi(io: CliIo, settings: Settings, access: Access, url: stri
   }
 }
 
-async function callBy<T>(text: Api['text'], method: 'GET' | 'POST', path: string, body: unknown): Promise<T> {
+async function callBy<T>(text: Api['text'], method: Method, path: string, body: unknown): Promise<T> {
   const answer = await text(method, path, body === undefined ? undefined : JSON.stringify(body))
   return (answer === '' ? undefined : JSON.parse(answer)) as T
 }
 
 async function openForWriting(io: CliIo, settings: Settings, url: string): Promise<Pipeline> {
   requireFile(settings, url)
-  const pipeline = pipelineFromPlan(settings.plan, { directory: settings.directory, log: cliLog(io, 'error') })
+  const pipeline = pipelineFromPlan(settings.plan, {
+    directory: settings.directory,
+    log: cliLog(io, 'error'),
+    catalogue: builtInCatalogue,
+    env: io.env as Partial<KeyEnvironment>,
+  })
   try {
     await pipeline.open()
     return pipeline

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { AppError } from '../core/errors.ts'
 import { elementSpans, memberSpan } from '../core/json-scan.ts'
-import type { Api } from './api.ts'
+import { type Api, withApi } from './api.ts'
 import type { CliIo } from './io.ts'
 import { clock, moment, wholeNumber } from './numbers.ts'
-import type { CommonOptions } from './settings.ts'
+import { type CommonOptions, optionsOf } from './settings.ts'
 import { type Column, table } from './table.ts'
 
 /** An event on the wire: CloudEvents JSON with `sequence` and `recordedtime`. */
@@ -44,7 +44,7 @@ export function arrayTexts(text: string, member: string): string[] {
 }
 
 /** Events as lines of JSON. */
-export function eventTexts(events: readonly FoundEvent[]): string {
+function eventTexts(events: readonly FoundEvent[]): string {
   return events.map(({ text }) => text).join('\n')
 }
 
@@ -59,8 +59,20 @@ export interface SearchOptions extends CommonOptions {
   readonly limit?: string
 }
 
-/** The filters that `events` and `tail` share. */
-export function withFilters(command: Command): Command {
+/** A command that asks for events: the filters that `events` and `tail` share, and what is done with them. */
+export function searchCommand(
+  command: Command,
+  io: CliIo,
+  run: (api: Api, options: SearchOptions, filters: URLSearchParams) => Promise<void>,
+): Command {
+  return withFilters(command).action(async (_options: unknown, self: Command) => {
+    const options = optionsOf<SearchOptions>(self)
+    const filters = filterQuery(options, Date.now())
+    await withApi(io, options, 'read', (api) => run(api, options, filters))
+  })
+}
+
+function withFilters(command: Command): Command {
   const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, ...value.split(',')]
   return command
     .option('--type <pattern>', 'exact type, prefix.* or *; several by comma or by repeating', collect)
@@ -71,7 +83,7 @@ export function withFilters(command: Command): Command {
 }
 
 /** The filters as the query of `GET /v1/events`. */
-export function filterQuery(options: SearchOptions, nowMs: number): URLSearchParams {
+function filterQuery(options: SearchOptions, nowMs: number): URLSearchParams {
   const query = new URLSearchParams()
   for (const type of options.type ?? []) if (type !== '') query.append('type', type)
   for (const name of ['source', 'subject', 'id'] as const) {
@@ -115,6 +127,36 @@ export async function* searchPages(
 /** Greater than every sequence: where a search from the newest event begins. */
 export const fromNewest = Number.MAX_SAFE_INTEGER
 
+/** The newest events below a sequence, oldest of them first. They are found the other way round, so all are held. */
+export async function newestEvents(
+  api: Api,
+  filters: URLSearchParams,
+  before: number,
+  limit: number,
+): Promise<readonly FoundEvent[]> {
+  const events: FoundEvent[] = []
+  for await (const page of searchPages(api, filters, { before }, limit)) events.push(...page)
+  return events.reverse()
+}
+
+/** Prints page after page, as lines of JSON or as one table. `hasPrinted` tells whether there was anything. */
+export function eventPrinter(
+  io: CliIo,
+  json: boolean,
+): { print(events: readonly FoundEvent[]): void; readonly hasPrinted: boolean } {
+  let hasPrinted = false
+  return {
+    print(events) {
+      if (events.length === 0) return
+      io.out(json ? eventTexts(events) : eventLines(io, events, !hasPrinted))
+      hasPrinted = true
+    },
+    get hasPrinted() {
+      return hasPrinted
+    },
+  }
+}
+
 const eventColumns: readonly Column<WireEvent>[] = [
   { title: 'sequence', value: ({ sequence }) => sequence, isNumber: true },
   { title: 'recorded (UTC)', value: ({ recordedtime }) => clock(recordedtime), style: () => 'dim' },
@@ -124,8 +166,13 @@ const eventColumns: readonly Column<WireEvent>[] = [
   { title: 'id', value: ({ id }) => id },
 ]
 
+/** Events as a table. */
+export function eventTable(io: CliIo, events: readonly WireEvent[]): string {
+  return table(io, eventColumns, events)
+}
+
 /** Events as a table, without a title when they continue one. */
-export function eventLines(io: CliIo, events: readonly WireEvent[], hasTitle: boolean): string {
+function eventLines(io: CliIo, events: readonly WireEvent[], hasTitle: boolean): string {
   const text = table(io, eventColumns, events)
   return hasTitle ? text : text.slice(text.indexOf('\n') + 1)
 }

@@ -24,6 +24,7 @@ async function programFor(argv: readonly string[], io: CliIo): Promise<Command> 
     .version(version(), '-V, --version', 'print the version')
     .option('-c, --config <file>', 'the configuration (default: millrace.yaml in the working directory)')
     .option('--json', 'print JSON for programs')
+    .option('--no-env-file', 'leave the .env beside the configuration unread')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .showSuggestionAfterError(true)

@@ -2,25 +2,34 @@ import { AppError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import { compilePatterns } from '../core/match.ts'
-import type { PipelinePlan, SubscriptionPlan } from '../plugin/pipeline-config.ts'
+import { isReplayLedger, readLedgerName } from '../core/replay-name.ts'
+import { hasLedger, type PipelinePlan, type SubscriptionPlan } from '../plugin/pipeline-config.ts'
+import { nodePlatform } from '../plugin/platform.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
 import type { ExplainedDelivery, Explanation, Pipeline, SubscriptionStatus } from '../runtime/api.ts'
 import { auditStore } from '../runtime/audit.ts'
 import { explainDelivery } from '../runtime/explain.ts'
+import { countReplay, replaysAtRest } from '../runtime/replay/at-rest.ts'
+import { listStored } from '../runtime/run-time/stored.ts'
 import { retiredStatus } from '../runtime/status.ts'
+import { readForPeople } from '../runtime/unreadable.ts'
+import { createUpcasting } from '../runtime/upcasting.ts'
 
 /**
  * A pipeline that can only be looked at: over a store that is open for reading, possibly beside the process that owns it.
  * Everything that would write throws `store-readonly`.
  */
 export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
-  const planned = new Map(plan.subscriptions.map((each) => [each.policy.name, each]))
+  const configured = new Map(plan.subscriptions.map((each) => [each.policy.name, shapeOf(each)]))
+  const known = async (): Promise<ReadonlyMap<string, Shape>> => new Map([...(await madeShapes(store)), ...configured])
   const refuse = async (): Promise<never> => {
     throw new AppError('store-readonly', 'nothing was changed: the store is open for reading only')
   }
   const subscriptions = async (): Promise<readonly SubscriptionStatus[]> => {
     const { records, frontier } = await ledgersOf(store)
-    return records.map((record) => statusOf(record, frontier, store.head(), planned.get(record.subscription)))
+    const planned = await known()
+    const own = records.filter(({ subscription }) => !isReplayLedger(subscription))
+    return own.map((record) => statusOf(record, frontier, store.head(), planned.get(record.subscription)))
   }
   const close = (): Promise<void> => store.close()
   return {
@@ -28,6 +37,7 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
     reservedSources: new Set(),
     publish: refuse,
     ingest: refuse,
+    receive: refuse,
     emit: () => false,
     handler: refuse,
     stats: () => {
@@ -40,6 +50,12 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
       if (found === undefined) throw unknown(name)
       return found
     },
+    view: () => {
+      throw new AppError('state-conflict', 'a stream of events is served by a running pipeline only')
+    },
+    batches: () => {
+      throw new AppError('state-conflict', 'batches are given out by a running pipeline only')
+    },
     pause: refuse,
     resume: refuse,
     async dead(name, query) {
@@ -48,9 +64,34 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
       return store.dead(name, query)
     },
     redrive: refuse,
+    eventSchemas: plan.schemas,
+    redriveQuarantined: refuse,
     discard: refuse,
     drop: refuse,
-    explain: (sequence, subscription) => explain(store, planned, sequence, subscription),
+    subscribe: refuse,
+    unsubscribe: refuse,
+    configOf: refuse,
+    rotateSecret: refuse,
+    testDelivery: refuse,
+    rotateSecretKey: refuse,
+    replay: refuse,
+    async dryRunReplay(name, options, signal) {
+      const found = plan.subscriptions.find((each) => each.policy.name === name && hasLedger(each))
+      if (found === undefined) throw unknown(name)
+      const see = createUpcasting(plan.schemas, found.policy.pins)
+      return countReplay({ store, platform: nodePlatform }, { policy: found.policy, see }, options, signal)
+    },
+    async replays(name) {
+      const all = await replaysAtRest(store)
+      return name === undefined ? all : all.filter(({ subscription }) => subscription === name)
+    },
+    async replayStatus(name, id) {
+      const found = (await replaysAtRest(store)).find((each) => each.subscription === name && each.id === id)
+      if (found === undefined) throw new AppError('not-found', `there is no replay ${id} of subscription ${name}`)
+      return found
+    },
+    controlReplay: refuse,
+    explain: async (sequence, subscription) => explain(store, await known(), sequence, subscription),
     audit: () => auditStore(store),
     open: async () => undefined,
     start: refuse,
@@ -58,6 +99,29 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
     idle: async () => undefined,
     [Symbol.asyncDispose]: close,
   } as Pipeline
+}
+
+/** What is said of a subscription beside its ledger. */
+type Shape = Pick<SubscriptionStatus, 'sink' | 'match' | 'from' | 'origin' | 'version'>
+
+function shapeOf({ policy: { match, from }, sink }: SubscriptionPlan): Shape {
+  return { sink: sink?.declaration.name, match, from, origin: 'file' }
+}
+
+/** Those that were made while the pipeline ran, as they are stored: nothing of them has to be opened. */
+async function madeShapes(store: Store): Promise<[string, Shape][]> {
+  return (await listStored(store)).map(([name, { config, version }]) => {
+    const {
+      match = ['*'],
+      from,
+      sink,
+    } = config as {
+      readonly match?: readonly string[]
+      readonly from?: readonly string[]
+      readonly sink?: { readonly type?: string }
+    }
+    return [name, { sink: sink?.type, match, from, origin: 'api', version }]
+  })
 }
 
 async function ledgersOf(
@@ -69,44 +133,45 @@ async function ledgersOf(
   return { records: records.sort((a, b) => (a.subscription < b.subscription ? -1 : 1)), frontier }
 }
 
-function statusOf(
-  record: LedgerRecord,
-  frontier: number,
-  head: number,
-  plan: SubscriptionPlan | undefined,
-): SubscriptionStatus {
+function statusOf(record: LedgerRecord, frontier: number, head: number, shape: Shape | undefined): SubscriptionStatus {
   const status = retiredStatus(record, frontier, head)
-  if (plan === undefined) return status
-  const { match, from } = plan.policy
-  return { ...status, state: record.state, reason: record.reason, sink: plan.sink?.declaration.name, match, from }
+  return shape === undefined ? status : { ...status, state: record.state, reason: record.reason, ...shape }
 }
 
 async function explain(
   store: Store,
-  planned: ReadonlyMap<string, SubscriptionPlan>,
+  planned: ReadonlyMap<string, Shape>,
   sequence: number,
   subscription: string | undefined,
 ): Promise<Explanation> {
   const { records, frontier } = await ledgersOf(store)
-  const wanted = records.filter((record) => subscription === undefined || record.subscription === subscription)
+  const wanted = records.filter(({ subscription: name }) => {
+    return subscription === undefined || name === subscription || readLedgerName(name).subscription === subscription
+  })
   if (subscription !== undefined && wanted.length === 0) throw unknown(subscription)
-  const [event] = await store.readMany([sequence])
+  const { event, unreadable } = await readForPeople(store, sequence)
   const deliveries: ExplainedDelivery[] = []
   for (const record of wanted) {
     const delivery = await explainDelivery(store, record, sequence, event, frontier)
-    const plan = planned.get(record.subscription)
+    // What a replay left out is no news.
+    if (delivery.replay !== undefined && record.subscription !== subscription && !isPartOf(delivery)) continue
+    const plan = planned.get(delivery.subscription)
     deliveries.push(plan === undefined ? delivery : withPlan(delivery, record, plan, event))
   }
-  if (event === undefined) return { sequence, deliveries }
+  if (event === undefined) return { sequence, unreadable, deliveries }
   const { source, id, type, subject, time, recordedtime } = event
   return { sequence, event: { source, id, type, subject, time, recordedtime }, deliveries }
+}
+
+function isPartOf({ state }: ExplainedDelivery): boolean {
+  return state !== 'filtered' && state !== 'before-start' && state !== 'unexamined'
 }
 
 /** What the stored ledger alone does not know: what the subscription looks for, and that it goes on when it runs. */
 function withPlan(
   delivery: ExplainedDelivery,
   record: LedgerRecord,
-  plan: SubscriptionPlan,
+  plan: Shape,
   event: Event | undefined,
 ): ExplainedDelivery {
   const checks = event === undefined ? [] : checksOf(plan, event)
@@ -127,15 +192,15 @@ function nextOf({ dueAt }: ExplainedDelivery, { state, reason }: LedgerRecord): 
 }
 
 function checksOf(
-  { policy }: SubscriptionPlan,
+  { from, match }: Shape,
   { source, type }: { readonly source: string; readonly type: string },
 ): ExplainedDelivery['checks'] {
   return [
-    ...(policy.from ?? []).map((from) => ({ check: `from ${from}`, value: source, matched: from === source })),
-    ...policy.match.map((match) => ({
-      check: `match ${match}`,
+    ...(from ?? []).map((each) => ({ check: `from ${each}`, value: source, matched: each === source })),
+    ...match.map((pattern) => ({
+      check: `match ${pattern}`,
       value: type,
-      matched: compilePatterns([match])(type),
+      matched: compilePatterns([pattern])(type),
     })),
   ]
 }

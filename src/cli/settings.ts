@@ -21,8 +21,10 @@ export interface Settings {
 
 /** The options that every command has. */
 export interface CommonOptions {
-  readonly config?: string
+  readonly config?: string | undefined
   readonly json?: boolean
+  /** False: the `.env` beside the configuration is not read. */
+  readonly envFile?: boolean
 }
 
 /** The options of the command and of the program above it. */
@@ -31,10 +33,18 @@ export function optionsOf<T extends CommonOptions>(command: Command): T {
 }
 
 /** Reads and checks the configuration; throws `config-invalid` with every problem. */
-export async function readSettings(io: CliIo, given: string | undefined): Promise<Settings> {
+export async function readSettings(
+  io: CliIo,
+  { config: given, envFile }: Pick<CommonOptions, 'config' | 'envFile'>,
+): Promise<Settings> {
   const file = resolve(io.cwd, given ?? 'millrace.yaml')
   if (!existsSync(file)) throw noFile(file, given)
-  const loaded = await loadConfig(file, { env: io.env, catalogue: builtInCatalogue, platform: nodePlatform })
+  const loaded = await loadConfig(file, {
+    env: io.env,
+    catalogue: builtInCatalogue,
+    platform: nodePlatform,
+    readsEnvFile: envFile,
+  })
   if (!loaded.ok) throw new AppError('config-invalid', `${file} has problems`, { facts: { issues: loaded.issues } })
   const { server } = loaded.plan
   return {

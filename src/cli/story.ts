@@ -21,9 +21,13 @@ export interface WireDelivery extends Omit<ExplainedDelivery, 'attempts'> {
 }
 
 /** Where an event is and why, as a story: what it is, and for each subscription what was asked, tried and comes next. */
-export function storyText(io: Painter, { sequence, event, deliveries }: WireExplanation): string {
+export function storyText(io: Painter, { sequence, event, unreadable, deliveries }: WireExplanation): string {
   const lines: string[] = []
-  if (event === undefined) {
+  if (unreadable !== undefined) {
+    lines.push(
+      `${paint(io, 'bold', `Event ${sequence}`)} ${paint(io, 'red', 'cannot be read')}: ${clean(unreadable, 500)}`,
+    )
+  } else if (event === undefined) {
     lines.push(`${paint(io, 'bold', `Event ${sequence}`)} is no longer in the log: retention has removed it.`)
   } else {
     const about = event.subject === undefined ? '' : ` about ${clean(event.subject)}`
@@ -56,7 +60,10 @@ const headlines: Readonly<Record<ExplainedDelivery['state'], readonly [Style, st
 function deliveryLines(io: Painter, delivery: WireDelivery): string[] {
   const [style, headline] = headlines[delivery.state]
   const when = delivery.settledAt === undefined ? '' : ` at ${clock(delivery.settledAt)} UTC`
-  const lines = [`${paint(io, 'bold', clean(delivery.subscription))}: ${paint(io, style, headline)}${when}`]
+  const whose = delivery.replay === undefined ? '' : `, replay ${clean(delivery.replay)}`
+  const lines = [
+    `${paint(io, 'bold', `${clean(delivery.subscription)}${whose}`)}: ${paint(io, style, headline)}${when}`,
+  ]
   for (const { check, value, matched } of delivery.checks) {
     const mark = matched ? paint(io, 'green', '✓') : paint(io, 'red', '✗')
     lines.push(`  ${mark} ${clean(check)} ${matched ? 'matched' : 'did not match'} ${clean(value)}`)

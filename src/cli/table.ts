@@ -63,8 +63,8 @@ function cell(value: string | number | undefined): string {
 }
 
 /** User text on a terminal: nothing that colours, breaks or reorders lines, and not endless. */
-export function clean(text: string): string {
-  const short = text.length > 200 ? `${text.slice(0, 199)}…` : text
+export function clean(text: string, longest = 200): string {
+  const short = text.length > longest ? `${text.slice(0, longest - 1)}…` : text
   return escapeControl(stripVTControlCharacters(short))
 }
 

@@ -5,25 +5,21 @@ import type { CliIo } from './io.ts'
 import { count } from './numbers.ts'
 import type { Settings } from './settings.ts'
 import { clean, paint } from './table.ts'
+import { invitations } from './to-try.ts'
 
 /** What a pipeline that has just started says: where it is, what runs, and what to try. */
 export function welcome(io: CliIo, settings: Settings, store: Store, url: string): string {
   const bold = (text: string): string => paint(io, 'bold', text)
+  const command = (text: string): string => `${commandLine(io, url)} ${text}${configOption(io, settings)}`
   return [
     `${bold('Millrace runs')} at ${bold(url)}   store: ${store.type}, durability: ${store.durability}, ${count(store.head())} events`,
     '',
     ...partLines(settings, bold),
     '',
-    bold('Publish an event:'),
-    `  curl -X POST ${url}/v1/events -H 'content-type: application/json' \\`,
-    `    -d '{"source":"shop","id":"1","type":"order.placed","subject":"order-1","data":{"total":120}}'`,
-    ...folderLines(io, settings, bold),
-    bold('Look at it:'),
-    ...[
-      ['tail', 'follow the log'],
-      ['explain 1', 'where event 1 is and why'],
-      ['subscriptions', 'state and lag'],
-    ].map(([command, what]) => `  ${`${commandLine(io)} ${command}${configOption(io, settings)}`.padEnd(44)}  ${what}`),
+    ...invitations(io, settings, url, command).flatMap(({ title, lines }) => [
+      bold(title),
+      ...lines.map((line) => `  ${line}`),
+    ]),
     '',
     'Ctrl-C stops.',
   ].join('\n')
@@ -43,20 +39,10 @@ function partLines({ plan }: Settings, bold: (text: string) => string): string[]
   return [...lines('Sources', sources), ...lines('Subscriptions', subscriptions)]
 }
 
-/** A watched folder is the other way in that a person can try at once. */
-function folderLines(io: CliIo, { plan, directory }: Settings, bold: (text: string) => string): string[] {
-  const inbox = plan.sources.find(({ declaration }) => declaration.name === 'directory')
-  if (inbox === undefined) return []
-  const path = (inbox.options as { readonly path: string }).path
-  const folder = relative(io.cwd, resolve(directory, path)) || '.'
-  return [
-    bold('Or drop a file:'),
-    `  echo '{"source":"shop","id":"2","type":"order.shipped","subject":"order-1"}' > ${folder}/two.ndjson`,
-  ]
-}
-
-function commandLine(io: CliIo): string {
-  return existsSync(resolve(io.cwd, 'bin/millrace.js')) ? 'npm run -s millrace --' : 'npx millrace'
+/** With the variable that names another port, so that the other terminal finds this server. */
+function commandLine(io: CliIo, url: string): string {
+  const port = io.env['PORT'] === undefined ? '' : `PORT=${new URL(url).port || 80} `
+  return `${port}${existsSync(resolve(io.cwd, 'bin/millrace.js')) ? 'npm run -s millrace --' : 'npx millrace'}`
 }
 
 function configOption(io: CliIo, { file, directory }: Settings): string {

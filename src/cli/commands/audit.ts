@@ -15,7 +15,7 @@ export function register(program: Command, io: CliIo): void {
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<CommonOptions>(command)
-      await withApi(io, options.config, 'read', async (api) => {
+      await withApi(io, options, 'read', async (api) => {
         const report = await api.call<AuditReport>('GET', '/v1/audit')
         if (!report.ok) io.setExit(1)
         io.out(options.json === true ? JSON.stringify(report) : auditText(io, report, api.where))

@@ -20,7 +20,7 @@ export function register(program: Command, io: CliIo): void {
       const path = resolve(io.cwd, file)
       if (existsSync(path))
         throw new AppError('usage', `no backup was made: ${path} exists already. Choose a new name.`)
-      const settings = await readSettings(io, options.config)
+      const settings = await readSettings(io, options)
       const { host, port } = settings.plan.server
       const startedAt = performance.now()
       const progress = createProgress(io, 'pages')

@@ -125,14 +125,22 @@ describe('list and describe', () => {
   test('the list shows every plug-in by kind, or one kind', async () => {
     expect((await run('list')).out).toMatch(/store +memory[\s\S]*source +directory[\s\S]*sink +webhook/)
     const { json } = await run('list', 'sinks', '--json')
-    expect((json()['plugins'] as { name: string }[]).map(({ name }) => name)).toEqual(['console', 'file', 'webhook'])
+    expect((json()['plugins'] as { name: string }[]).map(({ name }) => name)).toEqual([
+      'command',
+      'console',
+      'desktop',
+      'file',
+      'pull',
+      'sse',
+      'webhook',
+    ])
   })
 
   test('a kind or a name that does not exist is wrong use, with the nearest spelling', async () => {
     expect(await run('list', 'snks')).toMatchObject({ code: 2, err: expect.stringContaining('Did you mean sinks?') })
     expect(await run('describe', 'webhok')).toMatchObject({
       code: 2,
-      err: expect.stringContaining('Did you mean webhook? Available: console, directory'),
+      err: expect.stringContaining('Did you mean webhook? Available: aggregate, call'),
     })
   })
 

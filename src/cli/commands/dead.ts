@@ -13,12 +13,14 @@ interface DeadOptions extends CommonOptions {
   readonly sequence?: readonly string[]
   readonly all?: boolean
   readonly limit?: string
+  readonly replay?: string
 }
 
 /** A dead letter as the API writes it, with its own text. */
 interface DeadLetter {
   readonly sequence: number
-  readonly event: WireEvent
+  /** Null when the store could not read it. */
+  readonly event: WireEvent | null
   readonly reason: string
   readonly error?: string
   readonly attempts: readonly WireAttempt[]
@@ -41,19 +43,21 @@ export function register(program: Command, io: CliIo): void {
     .argument('<subscription>')
     .option('--type <pattern>', 'exact type, prefix.* or *; several by comma or by repeating', collect)
     .option('--limit <count>', 'at most this many (default: 50)')
+    .option('--replay <id>', 'those of this replay of the subscription')
     .action(async (name: string, _options: unknown, command: Command) => {
       const options = optionsOf<DeadOptions>(command)
-      await withApi(io, options.config, 'read', (api) => list(io, api, name, options))
+      await withApi(io, options, 'read', (api) => list(io, api, name, options))
     })
   dead
     .command('show')
     .description('Show one dead letter: its event, why it died, and every attempt.')
     .argument('<subscription>')
     .argument('<sequence>')
+    .option('--replay <id>', 'the one of this replay of the subscription')
     .action(async (name: string, text: string, _options: unknown, command: Command) => {
       const options = optionsOf<DeadOptions>(command)
       const sequence = wholeNumber(text, 'the sequence', 1)
-      await withApi(io, options.config, 'read', (api) => show(io, api, name, sequence, options.json === true))
+      await withApi(io, options, 'read', (api) => show(io, api, name, sequence, options))
     })
   for (const [verb, done, what] of [
     ['redrive', 'redriven', 'Put dead letters back, to be delivered again with new attempts.'],
@@ -67,12 +71,18 @@ export function register(program: Command, io: CliIo): void {
       .option('--sequence <sequence>', 'these dead letters; several by comma or by repeating', collect)
       .option('--type <pattern>', 'those of these types', collect)
       .option('--all', 'all of them')
+      .option('--replay <id>', 'those of this replay of the subscription')
       .action(async (name: string, sequences: string[], _options: unknown, command: Command) => {
         const options = optionsOf<DeadOptions>(command)
         const selection = selectionOf(sequences, options, verb)
-        await withApi(io, options.config, 'write', (api) => settle(io, api, name, verb, done, selection, options))
+        await withApi(io, options, 'write', (api) => settle(io, api, name, verb, done, selection, options))
       })
   }
+}
+
+/** Whose dead letters: those of live traffic, or of one replay. */
+function ownerOf({ replay }: DeadOptions): URLSearchParams {
+  return new URLSearchParams(replay === undefined ? {} : { replay })
 }
 
 function deadPath(name: string, rest = ''): string {
@@ -94,7 +104,7 @@ async function* letters(api: Api, name: string, query: URLSearchParams, limit: n
 }
 
 async function list(io: CliIo, api: Api, name: string, options: DeadOptions): Promise<void> {
-  const query = new URLSearchParams()
+  const query = ownerOf(options)
   for (const type of options.type ?? []) query.append('type', type)
   const limit = options.limit === undefined ? 50 : wholeNumber(options.limit, '--limit', 1)
   const found = await Array.fromAsync(letters(api, name, query, limit))
@@ -111,9 +121,9 @@ async function list(io: CliIo, api: Api, name: string, options: DeadOptions): Pr
         { title: 'sequence', value: ({ sequence }) => String(sequence), isNumber: true },
         { title: 'died (UTC)', value: ({ diedAt }) => clock(diedAt), style: () => 'dim' },
         { title: 'attempts', value: ({ attemptCount }) => attemptCount, isNumber: true },
-        { title: 'type', value: ({ event }) => event.type, style: () => 'cyan' },
-        { title: 'subject', value: ({ event }) => event.subject },
-        { title: 'id', value: ({ event }) => event.id },
+        { title: 'type', value: ({ event }) => event?.type, style: () => 'cyan' },
+        { title: 'subject', value: ({ event }) => event?.subject },
+        { title: 'id', value: ({ event }) => event?.id },
         { title: 'reason', value: ({ reason }) => reason },
       ],
       found,
@@ -122,12 +132,12 @@ async function list(io: CliIo, api: Api, name: string, options: DeadOptions): Pr
   if (found.length === limit) io.err(`There may be more than ${limit}: see --limit.`)
 }
 
-async function show(io: CliIo, api: Api, name: string, sequence: number, json: boolean): Promise<void> {
-  const query = new URLSearchParams()
+async function show(io: CliIo, api: Api, name: string, sequence: number, options: DeadOptions): Promise<void> {
+  const query = ownerOf(options)
   for await (const letter of lettersFrom(api, name, sequence - 1, query)) {
     if (letter.sequence !== sequence) break
-    if (json) return io.out(letter.text)
-    return io.out(letterText(io, name, letter))
+    if (options.json === true) return io.out(letter.text)
+    return io.out(letterText(io, name, letter, options.replay))
   }
   throw new AppError(
     'not-found',
@@ -145,17 +155,22 @@ async function* lettersFrom(api: Api, name: string, after: number, query: URLSea
 }
 
 /** Everything about one dead letter, its event as it would be delivered included. */
-function letterText(io: CliIo, name: string, letter: DeadLetter): string {
+function letterText(io: CliIo, name: string, letter: DeadLetter, replay: string | undefined): string {
   const { sequence, event, reason, error, attempts, attemptCount, diedAt } = letter
   const story = storyText(io, {
     sequence,
-    event: { ...event, time: event.recordedtime },
-    deliveries: [{ subscription: name, state: 'dead', reason, checks: [], attempts, attemptCount, settledAt: diedAt }],
+    ...(event === null ? { unreadable: error } : { event: { ...event, time: event.recordedtime } }),
+    deliveries: [
+      { subscription: name, replay, state: 'dead', reason, checks: [], attempts, attemptCount, settledAt: diedAt },
+    ],
   })
   const lines = [story]
-  if (error !== undefined) lines.push(`  error: ${clean(error)}`)
-  lines.push(`  next: nothing until "millrace dead redrive ${name} ${sequence}" or "… dead discard …"`, '')
-  lines.push(paint(io, 'bold', 'The event'), cleanLines(indented(letter.text)))
+  if (error !== undefined && event !== null) lines.push(`  error: ${clean(error)}`)
+  lines.push(
+    `  next: nothing until "millrace dead redrive ${name} ${sequence}${replay === undefined ? '' : ` --replay ${replay}`}" or "… dead discard …"`,
+    '',
+  )
+  if (event !== null) lines.push(paint(io, 'bold', 'The event'), cleanLines(indented(letter.text)))
   return lines.join('\n')
 }
 
@@ -172,7 +187,10 @@ const { rawJSON: rawJson } = JSON as typeof JSON & { rawJSON(text: string): unkn
 
 /** As `clean`, for text that has lines and may be long. */
 function cleanLines(text: string): string {
-  return text.split('\n').map(clean).join('\n')
+  return text
+    .split('\n')
+    .map((line) => clean(line, Number.POSITIVE_INFINITY))
+    .join('\n')
 }
 
 function selectionOf(words: readonly string[], options: DeadOptions, verb: string): Record<string, unknown> {
@@ -197,7 +215,11 @@ async function settle(
   selection: Record<string, unknown>,
   options: DeadOptions,
 ): Promise<void> {
-  const answer = await api.call<Record<string, number>>('POST', deadPath(name, `/${verb}`), selection)
+  const answer = await api.call<Record<string, number>>(
+    'POST',
+    `${deadPath(name, `/${verb}`)}?${ownerOf(options)}`,
+    selection,
+  )
   const number = answer[done] ?? 0
   if (number === 0) io.setExit(1)
   if (options.json === true) return io.out(JSON.stringify(answer))

@@ -17,7 +17,7 @@ export function register(program: Command, io: CliIo): void {
       const sequence = wholeNumber(text, 'the sequence', 1)
       const query =
         options.subscription === undefined ? '' : `?${new URLSearchParams({ subscription: options.subscription })}`
-      await withApi(io, options.config, 'read', async (api) => {
+      await withApi(io, options, 'read', async (api) => {
         const explanation = await api.call<WireExplanation>('GET', `/v1/explain/${sequence}${query}`)
         io.out(options.json === true ? JSON.stringify(explanation) : storyText(io, explanation))
       })

@@ -20,10 +20,11 @@ interface PublishOptions extends CommonOptions {
   readonly id?: string
   readonly subject?: string
   readonly time?: string
+  readonly notBefore?: string
   readonly data?: string
 }
 
-const single = ['type', 'source', 'id', 'subject', 'time', 'data'] as const
+const single = ['type', 'source', 'id', 'subject', 'time', 'notBefore', 'data'] as const
 const batchSize = 1_000
 const shownProblems = 20
 
@@ -40,6 +41,7 @@ export function register(program: Command, io: CliIo): void {
     .option('--id <id>', 'for one event: its id (default: a new one)')
     .option('--subject <subject>', 'for one event: what it is about')
     .option('--time <time>', 'for one event: when it happened, RFC 3339')
+    .option('--not-before <time>', 'for one event: deliver it no earlier, RFC 3339')
     .option('--data <json>', 'for one event: its data as JSON')
     .addHelpText(
       'after',
@@ -56,7 +58,7 @@ export function register(program: Command, io: CliIo): void {
         )
       }
       const input = openInput(io, file)
-      await withApi(io, options.config, 'write', (api) => publishMany(io, api, input, options.json === true))
+      await withApi(io, options, 'write', (api) => publishMany(io, api, input, options.json === true))
     })
 }
 
@@ -67,17 +69,17 @@ async function publishOne(io: CliIo, file: string | undefined, options: PublishO
       `--type and its like describe one event, and ${file} holds others: give one or the other`,
     )
   }
-  const { type, source, id = nodePlatform.id(), subject, time } = options
+  const { type, source, id = nodePlatform.id(), subject, time, notBefore } = options
   if (type === undefined || source === undefined) {
     throw new AppError(
       'usage',
       `one event needs --type and --source; ${type === undefined ? '--type' : '--source'} is missing`,
     )
   }
-  const fields = JSON.stringify({ id, source, type, subject, time })
+  const fields = JSON.stringify({ id, source, type, subject, time, notBefore })
   // The data as it was written: a number with many digits stays what it is.
   const text = options.data === undefined ? fields : `${fields.slice(0, -1)},"data":${jsonOf(options.data)}}`
-  await withApi(io, options.config, 'write', async (api) => {
+  await withApi(io, options, 'write', async (api) => {
     const totals = noTotals()
     const [result] = await sendBatch(api, [{ kind: 'text', line: 1, text }], totals)
     if (options.json === true) io.out(JSON.stringify({ ...result, durability: totals.durability }))

@@ -13,7 +13,7 @@ export function register(program: Command, io: CliIo): void {
     .argument('<subscription>', 'its name')
     .action(async (name: string, _options: unknown, command: Command) => {
       const options = optionsOf<CommonOptions>(command)
-      await withApi(io, options.config, 'write', async (api) => {
+      await withApi(io, options, 'write', async (api) => {
         const path = `/v1/subscriptions/${encodeURIComponent(name)}/resume`
         const status = await api.call<SubscriptionStatus>('POST', path)
         const { lag, open } = status

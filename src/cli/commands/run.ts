@@ -1,16 +1,20 @@
 import type { Command } from 'commander'
+import type { ListeningAddress } from '../../core/egress.ts'
 import { AppError, messageOf } from '../../core/errors.ts'
 import { formatIssue } from '../../core/issues.ts'
 import type { Log } from '../../core/platform.ts'
 import { logLevels } from '../../io/log.ts'
 import { pipelineFromPlan } from '../../pipeline.ts'
+import type { KeyEnvironment } from '../../plugin/secret-keys.ts'
+import { builtInCatalogue } from '../../registry.ts'
 import type { Pipeline } from '../../runtime/api.ts'
-import { ensureAdminToken, type OpenServer, openServer } from '../../server/index.ts'
+import { ensureAdminToken, type OpenServer, openServer, rateOf } from '../../server/index.ts'
 import { isThere } from '../api.ts'
 import type { CliIo } from '../io.ts'
 import { cliLog } from '../log.ts'
 import { adminTokenPath, type CommonOptions, optionsOf, readSettings, type Settings, urlOf } from '../settings.ts'
 import { clean } from '../table.ts'
+import { watchTokens } from '../token-watch.ts'
 import { welcome } from '../welcome.ts'
 
 /** How long a stop waits for attempts and requests under way. */
@@ -34,31 +38,49 @@ export function register(program: Command, io: CliIo): void {
     .addHelpText('after', '\nThe variable PORT changes the port of the server.')
     .action(async (file: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf<RunOptions>(command)
-      await run(io, file ?? options.config, options)
+      await run(io, { ...options, config: file ?? options.config })
     })
 }
 
-async function run(io: CliIo, file: string | undefined, options: RunOptions): Promise<void> {
+async function run(io: CliIo, options: RunOptions): Promise<void> {
   const level = logLevels.find((known) => known === options.log)
   if (level === undefined) {
     throw new AppError('usage', `--log ${options.log} is not known: use one of ${logLevels.join(', ')}`)
   }
-  const settings = await readSettings(io, file)
-  for (const warning of settings.warnings) io.err(`warning: ${clean(formatIssue(warning))}`)
+  const settings = await readSettings(io, options)
+  for (const warning of settings.warnings) io.err(`warning: ${clean(formatIssue(warning), 2_000)}`)
   const log = cliLog(io, level)
   const bug = watchForBugs(io, log)
-  const pipeline = pipelineFromPlan(settings.plan, { log, directory: settings.directory })
   let server: OpenServer | undefined
+  let endWatch = (): void => undefined
+  const { directory, plan } = settings
+  const pipeline = pipelineFromPlan(plan, {
+    log,
+    directory,
+    catalogue: builtInCatalogue,
+    env: io.env as Partial<KeyEnvironment>,
+    listening: () => listeningAt(plan.server.host, server),
+  })
   try {
     await openStore(pipeline, settings)
     // Before any delivery: a port that is taken stops the start without a trace.
     server = await openFace(pipeline, settings, log)
     await pipeline.start()
+    const allow = plan.egress.allow.map(({ text }) => text)
+    if (allow.length > 0) log.info('outbound HTTP may also reach what egress.allow names', { allow })
     sayStarted(io, settings, pipeline, server.url, options.json === true)
+    const face = server
+    endWatch = watchTokens(
+      settings.file,
+      async () => (await readSettings(io, options)).plan.server.tokens,
+      (tokens) => face.replaceTokens(tokens),
+      log,
+    )
     await Promise.race([aborted(io.signal), bug])
     if (options.json !== true)
       io.out('\nStopping: nothing new is taken in, and what is under way is finished. Again to end at once.')
   } finally {
+    endWatch()
     const closing = server?.close(stopMs)
     await pipeline.stop({ deadline: `${stopMs}ms` })
     await closing
@@ -107,8 +129,18 @@ async function openStore(pipeline: Pipeline, settings: Settings): Promise<void> 
 async function openFace(pipeline: Pipeline, settings: Settings, log: Log): Promise<OpenServer> {
   const { server, limits } = settings.plan
   const adminToken = await ensureAdminToken(adminTokenPath(settings))
-  const { host, port, tokens } = server
-  return openServer(pipeline, { host, port, tokens, limits, adminToken, log })
+  return openServer(pipeline, {
+    ...server,
+    limits,
+    rate: rateOf(limits.rate),
+    maxConnections: limits.connections,
+    adminToken,
+    log,
+  })
+}
+
+function listeningAt(host: string, server: OpenServer | undefined): ListeningAddress[] {
+  return server === undefined ? [] : [{ host, port: Number(new URL(server.url).port || 80) }]
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -7,7 +7,7 @@ import { type CommonOptions, optionsOf } from '../settings.ts'
 import { table } from '../table.ts'
 import { allSubscriptions, subscriptionColumns } from './subscriptions.ts'
 
-const results = ['stored', 'duplicate', 'conflict', 'refused'] as const
+const results = ['stored', 'duplicate', 'conflict', 'refused', 'quarantined'] as const
 type Counts = Readonly<Record<(typeof results)[number], number>>
 
 /** `stats`: counters of log, sources and subscriptions. */
@@ -19,7 +19,7 @@ export function register(program: Command, io: CliIo): void {
     )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<CommonOptions>(command)
-      await withApi(io, options.config, 'read', async (api) => {
+      await withApi(io, options, 'read', async (api) => {
         const subscriptions = await allSubscriptions(api)
         const log = await logOf(api)
         if (options.json === true) return io.out(JSON.stringify({ ...log, subscriptions }))
@@ -70,8 +70,7 @@ async function logOf(api: Api): Promise<LogStats> {
 
 function countsOf(samples: readonly Sample[]): Counts {
   const value = (result: string): number => samples.find(({ labels }) => labels['result'] === result)?.value ?? 0
-  const [stored, duplicate, conflict, refused] = results.map(value) as [number, number, number, number]
-  return { stored, duplicate, conflict, refused }
+  return Object.fromEntries(results.map((name) => [name, value(name)])) as Counts
 }
 
 function sinceStart({ uptimeSeconds, published }: LogStats): string {

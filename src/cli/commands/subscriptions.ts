@@ -1,28 +1,29 @@
 import type { Command } from 'commander'
-import { AppError } from '../../core/errors.ts'
 import type { SubscriptionStatus } from '../../runtime/api.ts'
 import { type Api, withApi } from '../api.ts'
 import type { CliIo } from '../io.ts'
 import { span } from '../numbers.ts'
 import { type CommonOptions, optionsOf } from '../settings.ts'
 import { type Column, clean, paint, type Style, table } from '../table.ts'
+import { registerChanges } from './subscription-changes.ts'
 
-/** `subscriptions`: state and lag; `subscriptions drop`: forgets a retired one. */
+/** `subscriptions`: state and lag; `drop` forgets a retired one, `put` and others change those that are made at run time. */
 export function register(program: Command, io: CliIo): void {
   const command = program
     .command('subscriptions')
     .description('Show the state, lag and open deliveries of every subscription.')
     .action(async (_options: unknown, self: Command) => {
       const options = optionsOf<CommonOptions>(self)
-      await withApi(io, options.config, 'read', (api) => list(io, api, options.json === true))
+      await withApi(io, options, 'read', (api) => list(io, api, options.json === true))
     })
+  registerChanges(command, io)
   command
     .command('drop')
     .description('Forget a retired subscription: its place in the log, its dead letters, its history.')
     .argument('<name>', 'a subscription that is no longer in the configuration')
     .action(async (name: string, _options: unknown, self: Command) => {
       const options = optionsOf<CommonOptions>(self)
-      await withApi(io, options.config, 'write', (api) => drop(io, api, name, options.json === true))
+      await withApi(io, options, 'write', (api) => drop(io, api, name, options.json === true))
     })
 }
 
@@ -61,7 +62,8 @@ export const subscriptionColumns: readonly Column<SubscriptionStatus>[] = [
     isNumber: true,
     style: ({ counters }) => (counters.dead > 0 ? 'red' : undefined),
   },
-  { title: 'delivered', value: ({ counters }) => counters.delivered, isNumber: true },
+  // A view has no deliveries: what it sent to its clients stands there.
+  { title: 'delivered', value: ({ counters, view }) => view?.sent ?? counters.delivered, isNumber: true },
   {
     title: 'oldest',
     value: ({ oldestAgeSeconds }) => (oldestAgeSeconds > 0 ? span(oldestAgeSeconds * 1_000) : undefined),
@@ -69,7 +71,7 @@ export const subscriptionColumns: readonly Column<SubscriptionStatus>[] = [
   },
   { title: 'from', value: ({ from }) => from?.join(', ') ?? 'any source' },
   { title: 'match', value: ({ match }) => (match.length === 0 ? undefined : match.join(', ')) },
-  { title: 'sink', value: ({ sink }) => sink },
+  { title: 'sink', value: ({ sink, view }) => (view === undefined ? sink : `${sink} (${view.connections} connected)`) },
 ]
 
 async function list(io: CliIo, api: Api, json: boolean): Promise<void> {
@@ -84,13 +86,7 @@ async function list(io: CliIo, api: Api, json: boolean): Promise<void> {
 }
 
 async function drop(io: CliIo, api: Api, name: string, json: boolean): Promise<void> {
-  if (api.pipeline === undefined) {
-    throw new AppError(
-      'state-conflict',
-      `the subscription ${name} was not dropped: ${api.where} has the store open. Stop it, drop the subscription, and start it again.`,
-    )
-  }
-  await api.pipeline.drop(name)
+  await api.call('DELETE', `/v1/subscriptions/${encodeURIComponent(name)}`)
   io.out(
     json
       ? JSON.stringify({ dropped: name })

@@ -14,7 +14,7 @@ export function register(program: Command, io: CliIo): void {
     .description('Read the whole store and check it: structure, checksums, no gap in the log. Exits 1 on a problem.')
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<CommonOptions>(command)
-      const settings = await readSettings(io, options.config)
+      const settings = await readSettings(io, options)
       const { host, port } = settings.plan.server
       const startedAt = performance.now()
       const progress = createProgress(io, 'checked')

@@ -1,4 +1,5 @@
 import { appendCases } from './append.ts'
+import { batchCases } from './batches.ts'
 import type { StoreCase } from './case.ts'
 import { commitAtomicityCases } from './commit-atomicity.ts'
 import { concurrencyCases } from './concurrency.ts'
@@ -8,6 +9,7 @@ import { dedupCases } from './dedup.ts'
 import { heldCases } from './held.ts'
 import { historyCases } from './history.ts'
 import { incarnationCases } from './incarnation.ts'
+import { keptCases } from './kept.ts'
 import { ledgerCases } from './ledgers.ts'
 import { lifecycleCases } from './lifecycle.ts'
 import { modelCases } from './model.ts'
@@ -27,6 +29,8 @@ export const storeCases: Readonly<Record<string, readonly StoreCase[]>> = {
   'rows and due times': rowCases,
   'dead letters': deadCases,
   'held keys': heldCases,
+  'batches of pull clients': batchCases,
+  'values that stages keep': keptCases,
   history: historyCases,
   'cursors and state': cursorCases,
   reading: readingCases,

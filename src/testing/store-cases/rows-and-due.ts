@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { dueToClient } from '../../core/ledger-state.ts'
 import { event, own, row, type StoreCase, same, sequencesOf } from './case.ts'
 
 /** Deliveries that are remembered on their own. */
@@ -68,6 +69,21 @@ export const rowCases: readonly StoreCase[] = [
       assert.deepEqual(sequencesOf(await store.rows('crm', { dueBefore: 300, limit: 10 })), [2, 5, 3, 1])
       assert.deepEqual(sequencesOf(await store.rows('crm', { dueBefore: 300, limit: 2 })), [2, 5])
       assert.deepEqual(sequencesOf(await store.rows('crm', { dueBefore: 99, limit: 10 })), [])
+    },
+  },
+  {
+    promise: 'rows can be asked for between two times, and those of one time are paged by sequence',
+    ids: ['G23'],
+    async run({ open }) {
+      const store = await open()
+      const crm = await own(store)
+      const far = { dueAt: dueToClient, state: 'leased' } as const
+      await crm.change({ put: [row(1, { dueAt: 300 }), row(2, far), row(3, { dueAt: 900 }), row(4, far), row(5, far)] })
+      const between = { dueFrom: dueToClient, dueBefore: dueToClient }
+      assert.deepEqual(sequencesOf(await store.rows('crm', { ...between, limit: 2 })), [2, 4])
+      assert.deepEqual(sequencesOf(await store.rows('crm', { ...between, after: 4, limit: 2 })), [5])
+      assert.deepEqual(sequencesOf(await store.rows('crm', { dueFrom: 301, dueBefore: 900, limit: 9 })), [3])
+      assert.equal((await store.rows('crm', { sequences: [2], limit: 1 }))[0]!.dueAt, dueToClient)
     },
   },
   {
