@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -9,12 +9,15 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Sink, SinkDeclaration } from '../../src/plugin/index.ts'
 import { nodePlatform } from '../../src/plugin/platform.ts'
 import { builtIn } from '../../src/registry.ts'
+import { command } from '../../src/sinks/command.ts'
 import { consoleTo } from '../../src/sinks/console.ts'
+import { desktopOn } from '../../src/sinks/desktop.ts'
 import { file } from '../../src/sinks/file.ts'
 import { webhook } from '../../src/sinks/webhook.ts'
 import {
   createPluginContext,
   deliveryOf,
+  loopbackEgress,
   recordingSink,
   type SinkUnderTest,
   sinkCases,
@@ -23,7 +26,11 @@ import {
 import { createSkips } from './skips.ts'
 
 const sinkOf = (declaration: SinkDeclaration, options: unknown): Sink =>
-  declaration.create(declaration.options.parse(options), { directory: '.', platform: nodePlatform })
+  declaration.create(declaration.options.parse(options), {
+    directory: '.',
+    platform: nodePlatform,
+    egress: loopbackEgress,
+  })
 
 const idsOf = (lines: string): string[] =>
   lines
@@ -91,11 +98,39 @@ function recordingUnderTest(): SinkUnderTest {
   }
 }
 
+function commandUnderTest(): SinkUnderTest {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-sink-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, 'events.ndjson')
+  return {
+    create: () => sinkOf(command.declaration, { command: ['tee', '-a', path] }),
+    createSilent: () => sinkOf(command.declaration, { command: ['sleep', '1000'], grace: '100ms' }),
+    arrived: () => idsOf(readFileSync(path, 'utf8')),
+  }
+}
+
+/** The sink with a program in the place of `notify-send`; the real one is tried in the sink's own tests. */
+function desktopUnderTest(): SinkUnderTest {
+  const withProgram = (script: string): Sink => {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-sink-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    writeFileSync(join(folder, 'notify-send'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    const machine = {
+      platform: 'linux',
+      env: { PATH: folder, DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' },
+    } as const
+    return sinkOf(desktopOn(() => machine).declaration, {})
+  }
+  return { create: () => withProgram('exit 0'), createSilent: () => withProgram('sleep 1000') }
+}
+
 const untilAborted = (signal: AbortSignal) =>
   new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted'))))
 
 const sinks: Readonly<Record<string, () => SinkUnderTest>> = {
+  command: commandUnderTest,
   console: consoleUnderTest,
+  desktop: desktopUnderTest,
   file: fileUnderTest,
   webhook: webhookUnderTest,
   // The fake of the testing kit keeps the same promises.
@@ -104,16 +139,32 @@ const sinks: Readonly<Record<string, () => SinkUnderTest>> = {
 
 const skips = createSkips()
 
-test('every registered sink is run through the suite', () => {
-  const registered = builtIn.map(({ declaration }) => declaration).filter(({ kind }) => kind === 'sink')
-  expect(Object.keys(sinks)).toEqual(expect.arrayContaining(registered.map(({ name }) => name)))
+const registered = builtIn.map(({ declaration }) => declaration).filter((declaration) => declaration.kind === 'sink')
+
+test('every registered sink that delivers is run through the suite', () => {
+  const delivering = registered.filter(({ served }) => served === undefined)
+  expect(Object.keys(sinks)).toEqual(expect.arrayContaining(delivering.map(({ name }) => name)))
 })
 
-const batchOf = (name: string): number | undefined =>
-  builtIn
-    .map(({ declaration }) => declaration)
-    .filter((declaration) => declaration.kind === 'sink')
-    .find((declaration) => declaration.name === name)?.batch
+describe.each(registered.filter(({ served }) => served !== undefined))(
+  'the $name sink',
+  ({ name, example, ...declaration }) => {
+    test('keeps the promises of a sink that delivers', ({ skip }) => {
+      const reason = 'clients fetch from it over HTTP: it is never called to deliver'
+      skips.add(`the ${name} sink`, 'all promises of a sink that delivers', reason)
+      skip(reason)
+    })
+
+    test('a call to deliver is refused, in words that say who fetches', async () => {
+      const sink = sinkOf({ name, example, ...declaration }, example)
+      const delivering = (async () => sink.deliver([deliveryOf(1)], { ...createPluginContext() }))()
+      await expect(delivering).rejects.toThrow(/clients/)
+      await sink.close?.()
+    })
+  },
+)
+
+const batchOf = (name: string): number | undefined => registered.find((declaration) => declaration.name === name)?.batch
 
 // The case that shows what the console sink does where the suite is skipped.
 test('an attempt of the console sink goes on after its abort, until the stream takes the line', async () => {

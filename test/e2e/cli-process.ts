@@ -34,7 +34,8 @@ export interface Running {
 /** Patient enough for a busy machine. */
 export const patient = { timeout: 20_000, interval: 20 }
 
-async function freePort(): Promise<number> {
+/** A port on which nothing listens at the moment. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const { port } = server.address() as { port: number }

@@ -7,6 +7,7 @@ import { createFolder, type Folder, patient } from './cli-process.ts'
 const config = `
 store: { type: sqlite, path: ./.millrace/events.db }
 server: { port: PORT }
+egress: { allow: ["127.0.0.1:9"] }
 sources: { api: { type: http } }
 subscriptions:
   orders: { match: [order.*], sink: { type: file, path: ./orders.ndjson } }
@@ -226,6 +227,31 @@ test('a backup of a running store is a store of its own, and a retired subscript
   expect((JSON.parse(out) as { subscriptions: { name: string }[] }).subscriptions.map(({ name }) => name)).toEqual([
     'broken',
   ])
+})
+
+test('a running server drops a subscription that left the configuration, and no other', {
+  timeout: 60_000,
+}, async () => {
+  const first = await folder.start(['run'], 'Ctrl-C stops.')
+  await post(order)
+  first.child.kill('SIGTERM')
+  await first.ended
+  const file = join(folder.path, 'millrace.yaml')
+  writeFileSync(file, readFileSync(file, 'utf8').replace('  broken:', '  mended:'))
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  expect(await folder.millrace(['subscriptions', 'drop', 'broken', '--json'])).toMatchObject({
+    code: 0,
+    out: '{"dropped":"broken"}\n',
+  })
+  const refused = await folder.millrace(['subscriptions', 'drop', 'orders'])
+  expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('the configuration still names it')])
+  const { out } = await folder.millrace(['subscriptions', '--json'])
+  expect((JSON.parse(out) as { subscriptions: { name: string }[] }).subscriptions.map(({ name }) => name)).toEqual([
+    'mended',
+    'orders',
+  ])
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
 })
 
 test('audit and verify exit 1 when an event was removed by hand', { timeout: 60_000 }, async () => {

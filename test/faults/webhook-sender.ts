@@ -8,6 +8,7 @@ const [folder, url] = process.argv.slice(2) as [string, string]
 
 const pipeline = await openPipeline({
   store: sqlite({ path: join(folder, 'events.db') }),
+  egress: { allow: ['127.0.0.0/8'] },
   subscriptions: {
     hooks: {
       sink: webhook({ url }),

@@ -38,6 +38,10 @@ export const errorAdvice: Readonly<Record<string, { readonly when: string; reado
     when: 'The log holds an event with the same source and id whose content differs. The first one stays.',
     act: 'Give the new fact an id of its own. An id names one fact for ever.',
   },
+  'schema-mismatch': {
+    when: 'An event does not fit the schema that the configuration has for its type, and the mode of the schema is `reject`. Nothing of it was stored.',
+    act: 'Correct what the message names. `millrace schema types` prints what events must look like.',
+  },
   'events-all-invalid': {
     when: 'No event of the batch is valid, so nothing was stored.',
     act: 'Look at the error of each event in the answer.',
@@ -49,6 +53,26 @@ export const errorAdvice: Readonly<Record<string, { readonly when: string; reado
   'type-reserved': {
     when: 'Event types beginning with `millrace.` are appended by the engine only.',
     act: 'Choose another type.',
+  },
+  'subscription-invalid': {
+    when: 'The body of a `PUT` is not a subscription that can be made while the pipeline runs. Every problem is listed in `errors`, with a pointer into the body.',
+    act: 'Correct what the list names. Nothing was changed.',
+  },
+  'precondition-failed': {
+    when: '`If-Match` names another version than the present one (somebody changed it meanwhile), or `If-None-Match: *` was sent and it exists.',
+    act: 'Read it again, make the change anew, and send it with the new `ETag`.',
+  },
+  'secret-key-missing': {
+    when: 'Stored secrets were encrypted with a key that is neither in `.millrace/secret-key` nor in `MILLRACE_SECRET_KEY`, or the key cannot be read.',
+    act: 'Put the key back. Without it, give each subscription new secrets with `PUT`.',
+  },
+  'batch-unknown': {
+    when: 'The subscription never gave out a batch of this name, or the batch ended more than a day ago.',
+    act: 'Fetch another batch. What was confirmed stays confirmed.',
+  },
+  'receipt-stale': {
+    when: 'The receipt is not that of the batch, or the batch is no longer its: the deadline passed and part of it was offered again, or it was given back. `because` says which, `elsewhere` lists events that were offered again. Nothing was changed.',
+    act: 'Drop what is left of the batch and fetch another one. Ask for a longer `lease`, or extend it in time, when this happens often.',
   },
   overloaded: {
     when: 'More is waiting to be stored than the bound allows.',

@@ -21,6 +21,7 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   sinks: adapters,
   runtime: { may: ['core', 'plugin'], packages: [] },
   config: { may: ['core', 'plugin'], packages: ['*'] },
+  client: { may: ['core'], packages: [] },
   testing: { may: ['core', 'plugin', 'runtime'], packages: ['*'] },
   server: { may: ['core', 'plugin', 'config', 'runtime'], packages: ['*'] },
   cli: { may: ['*'], packages: ['*'] },

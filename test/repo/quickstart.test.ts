@@ -1,62 +1,29 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { root, textOf } from './files.ts'
+import { expect, test, vi } from 'vitest'
+import { parse } from 'yaml'
+import { patient } from '../e2e/cli-process.ts'
+import { startQuickstart } from '../e2e/quickstart-process.ts'
+import { textOf } from './files.ts'
 
-let folder = ''
-let child: ChildProcess | undefined
-beforeEach(() => {
-  mkdirSync(join(root, '.millrace'), { recursive: true })
-  folder = mkdtempSync(join(root, '.millrace', 'quickstart-'))
-  for (const file of ['millrace.yaml', 'receiver.ts'])
-    cpSync(join(root, 'examples/quickstart', file), join(folder, 'examples/quickstart', file))
+const readme = textOf('examples/quickstart/README.md')
+/** The events that the README publishes. */
+const [order, refused] = [...readme.matchAll(/-d '(\{"source.*\})'/g)].map((match) => match[1]!)
+
+test('npm start runs the quickstart, and its README names every subscription with its sink', () => {
+  const { scripts } = JSON.parse(textOf('package.json')) as { scripts: { start: string } }
+  expect(scripts.start).toMatch(/run examples\/quickstart\/millrace\.yaml$/)
+  const { subscriptions } = parse(textOf('examples/quickstart/millrace.yaml')) as {
+    subscriptions: Record<string, { sink: { type: string } }>
+  }
+  const rows = [...readme.matchAll(/^\| `(\w+)` \| `(\w+)` \|/gm)].map(([, name, sink]) => [name, sink])
+  expect(rows).toEqual(Object.entries(subscriptions).map(([name, { sink }]) => [name, sink.type]))
 })
-afterEach(() => {
-  child?.kill('SIGKILL')
-  rmSync(folder, { recursive: true, force: true })
-})
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-/** The event that the quickstart's README publishes. */
-function readmeEvent(): string {
-  const body = /-d '(\{.*\})'/.exec(textOf('examples/quickstart/README.md'))
-  return body![1]!
-}
-
+// S0-26, SEC-17, SEC-19
 test('the quickstart does what its README says', { timeout: 60_000 }, async () => {
-  const [port, receiverPort] = [await freePort(), await freePort()]
-  let out = ''
-  const args = [
-    '--conditions=millrace-source',
-    join(root, 'bin/millrace.js'),
-    'run',
-    join(folder, 'examples/quickstart/millrace.yaml'),
-  ]
-  const env = { ...process.env, PORT: String(port), RECEIVER_PORT: String(receiverPort), NO_COLOR: '1' }
-  const running = spawn(process.execPath, args, { cwd: root, env })
-  child = running
-  running.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  running.stderr.on('data', (chunk: Buffer) => (out += chunk.toString()))
-  const patient = { timeout: 20_000, interval: 20 }
-  await vi.waitFor(() => expect(out).toContain(`http://127.0.0.1:${port}`), patient)
-  expect(out).toContain('curl')
-
-  const publish = () =>
-    fetch(`http://127.0.0.1:${port}/v1/events`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: readmeEvent(),
-    })
-  const first = await publish()
+  const quickstart = await startQuickstart()
+  const first = await quickstart.publish(order!)
   expect(first.status).toBe(201)
   expect(await first.json()).toMatchObject({
     id: '1',
@@ -65,23 +32,41 @@ test('the quickstart does what its README says', { timeout: 60_000 }, async () =
     sequence: 1,
     durability: 'disk',
   })
-  const again = await publish()
+  const again = await quickstart.publish(order!)
   expect(again.status).toBe(200)
   expect(await again.json()).toMatchObject({ status: 'duplicate', sequence: 1 })
-  await vi.waitFor(() => expect(out).toMatch(/receiver: order\.placed 1 as msg_\S+ \{"total":120\}/), patient)
+  await quickstart.prints(/receiver: order\.placed 1 verified as msg_\S+\n/)
+  const receipt = join(quickstart.folder, '../../.millrace/receipts/1.txt')
+  await vi.waitFor(() => expect(readFileSync(receipt, 'utf8')).toBe('Receipt for order-7: 120.00\n'), patient)
 
-  const line = /^echo '(.*)' >/m.exec(textOf('examples/quickstart/README.md'))![1]!
-  mkdirSync(join(folder, 'examples/quickstart/inbox'), { recursive: true })
-  writeFileSync(join(folder, 'examples/quickstart/inbox', 'two.ndjson'), `${line}\n`)
-  await vi.waitFor(() => expect(out).toMatch(/receiver: order\.shipped 2 as msg_/), patient)
-  const archive = join(folder, '.millrace/orders.ndjson')
-  await vi.waitFor(
-    () => expect(existsSync(archive) ? readFileSync(archive, 'utf8').trim().split('\n').length : 0).toBe(2),
-    patient,
-  )
-  expect(out.match(/receiver: order\.placed 1/g)).toHaveLength(1)
+  const line = /^echo '(.*)' >/m.exec(readme)![1]!
+  mkdirSync(join(quickstart.folder, 'inbox'), { recursive: true })
+  writeFileSync(join(quickstart.folder, 'inbox', 'two.ndjson'), `${line}\n`)
+  await quickstart.prints(/receiver: order\.shipped 2 verified/)
+  await vi.waitFor(() => expect(existsSync(join(quickstart.folder, 'inbox/.done/two.ndjson'))).toBe(true), patient)
 
-  const ended = new Promise((resolve) => running.once('exit', resolve))
-  running.kill('SIGINT')
-  expect(await ended).toBe(0)
+  await quickstart.publish(refused!)
+  await vi.waitFor(async () => {
+    const dead = await fetch(`${quickstart.url}/v1/subscriptions/receipts/dead`)
+    expect(await dead.json()).toMatchObject({ dead: [{ sequence: 3, reason: expect.stringMatching(/65/) as string }] })
+  }, patient)
+
+  const forged = await fetch(quickstart.receiverUrl, { method: 'POST', body: '{"type":"order.placed","id":"9"}' })
+  expect(forged.status).toBe(401)
+  expect(quickstart.text().match(/receiver: order\.placed 1/g)).toHaveLength(1)
+  expect(await quickstart.end('SIGINT')).toBe(0)
+  // SEC-79
+  expect(quickstart.text()).not.toContain('whsec_')
+})
+
+test('without development packages it runs, and says that it verifies nothing', { timeout: 60_000 }, async () => {
+  const hook =
+    "import { registerHooks } from 'node:module';registerHooks({ resolve(name, context, next) { if (name === 'standardwebhooks')" +
+    " throw Object.assign(new Error('not installed'), { code: 'ERR_MODULE_NOT_FOUND' }); return next(name, context) } })"
+  const quickstart = await startQuickstart({
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}`,
+  })
+  await quickstart.publish(order!)
+  await quickstart.prints(/receiver: order\.placed 1 not verified \(npm install standardwebhooks\) as msg_\S+\n/)
+  expect(await quickstart.end('SIGINT')).toBe(0)
 })

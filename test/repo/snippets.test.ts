@@ -88,7 +88,7 @@ test('every command of a shell block is there', async () => {
     [
       ...text
         .replaceAll(/#.*$/gm, '')
-        .matchAll(/\bnpm (?:run )?([\w:]+)|\b(?:npx|--) ?millrace ([\w-]+)|^millrace ([\w-]+)/gm),
+        .matchAll(/\bnpm (?:run )?(?:-s )?([\w:]+)|\b(?:npx|--) ?millrace ([\w-]+)|^millrace ([\w-]+)/gm),
     ].flatMap((match) => {
       const [, script, ...commands] = match
       const command = commands.find((each) => each !== undefined)

@@ -68,8 +68,10 @@ export const unknownKey = { store: memory(), limts: {} } satisfies PipelineConfi
 export const bareNumber = { store: memory(), subscriptions: { a: { timeout: 15 } } } satisfies PipelineConfig
 // @ts-expect-error an ordering that does not exist
 export const wrongWord = { store: memory(), subscriptions: { a: { ordering: 'kye' } } } satisfies PipelineConfig
-// @ts-expect-error not available yet
-export const lossy = { store: memory(), subscriptions: { a: { guarantee: 'best-effort' } } } satisfies PipelineConfig
+export const lossy = {
+  store: memory(),
+  subscriptions: { a: { guarantee: 'best-effort', buffer: 10 } },
+} satisfies PipelineConfig
 // @ts-expect-error a store is no sink
 export const wrongSink = { store: memory(), subscriptions: { a: { sink: memory() } } } satisfies PipelineConfig
 // @ts-expect-error an outcome that does not exist

@@ -1,0 +1,109 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type AppError, openPipeline } from 'millrace'
+import { defineSource, schema } from 'millrace/plugin'
+import { sqlite } from 'millrace/stores/sqlite'
+import { recordingSink } from 'millrace/testing'
+import { expect, onTestFinished, test } from 'vitest'
+
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** A source that says what happens to it and yields one event. */
+function talkingSource() {
+  const said: string[] = []
+  const source = defineSource({
+    name: 'talking',
+    summary: 'Says what happens to it.',
+    options: schema.strictObject({}),
+    example: {},
+    create() {
+      said.push('created')
+      return {
+        async *read(_, { signal }) {
+          said.push('reads')
+          yield { events: [{ source: 'talking', id: '1', type: 'a.b' }] }
+          await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+          said.push('is told to stop')
+        },
+        close() {
+          said.push('closed')
+        },
+      }
+    },
+  })
+  return { said, source: source({}) }
+}
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'millrace-lifecycle-'))
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+// S1-10
+test.each([
+  ['a folder where the file should be', 'taken'],
+  ['a file where its folder should be', 'notes.txt/events.db'],
+  ['a folder that nobody can write', '/proc/1/events.db'],
+  ['a file of another kind', 'notes.txt'],
+])('%s stops the start with the path and the reason, before any source is made', async (_, name) => {
+  const { said, source } = talkingSource()
+  const at = folder()
+  mkdirSync(join(at, 'taken'))
+  writeFileSync(join(at, 'notes.txt'), 'no database '.repeat(500))
+  const path = resolve(at, name)
+  const failure = await openPipeline({ store: sqlite({ path }), sources: { talking: source } }, { log: silent }).then(
+    () => undefined,
+    (error: AppError) => error,
+  )
+  expect(failure?.code).toMatch(/^store-/)
+  expect(failure?.message).toContain(path)
+  expect(said).toEqual([])
+})
+
+// S1-10, S0-40, S0-41
+test('stop ends the sources, then closes the store: another process may have it at once', async () => {
+  const { said, source } = talkingSource()
+  const path = join(folder(), 'events.db')
+  const sink = recordingSink()
+  const first = await openPipeline(
+    { store: sqlite({ path }), sources: { talking: source }, subscriptions: { all: { sink } } },
+    { log: silent },
+  )
+  while (sink.sequences.length === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+  const busy = openPipeline({ store: sqlite({ path }) }, { log: silent })
+  await expect(busy).rejects.toMatchObject({ code: 'store-locked' })
+  await first.stop()
+  expect(said).toEqual(['created', 'reads', 'is told to stop', 'closed'])
+  await expect(first.store.commit([{}])).rejects.toMatchObject({ code: 'store-closed' })
+  const second = await openPipeline({ store: sqlite({ path }) }, { log: silent })
+  expect(second.store.head()).toBe(1)
+  await second.stop()
+})
+
+test('what is new is counted, a duplicate wakes nobody, and meta is an empty object when nothing was given', async () => {
+  // S0-60 S0-61 S0-62
+  const sink = recordingSink()
+  await using pipeline = await openPipeline(
+    { store: sqlite({ path: join(folder(), 'events.db') }), subscriptions: { all: { sink } } },
+    { log: silent },
+  )
+  const event = (id: string) => ({ source: 'shop', id, type: 'order.placed', data: {} })
+  const first = await pipeline.publish([event('1'), event('2'), event('1'), { source: 'shop' } as never])
+  expect(first.map(({ status }) => status)).toEqual(['stored', 'stored', 'duplicate', 'refused'])
+  await pipeline.idle()
+  expect(sink.received.map(({ event: { id, meta } }) => [id, meta])).toEqual([
+    ['1', {}],
+    ['2', {}],
+  ])
+  const woken: string[] = []
+  const stop = new AbortController()
+  const waiting = pipeline.store.wait(pipeline.store.head(), stop.signal).then(() => woken.push('woken'))
+  expect(await pipeline.publish(event('2'))).toMatchObject({ status: 'duplicate', sequence: 2 })
+  await pipeline.idle()
+  expect([woken, sink.received.length]).toEqual([[], 2])
+  await pipeline.publish(event('3'))
+  await waiting
+  expect(woken).toEqual(['woken'])
+})
