@@ -1,22 +1,65 @@
-// A source that brings nothing in: it stands for somebody else's service, so that the webhook has somewhere to go.
+// The other side of a webhook. A source that brings nothing in, so that it starts and ends with the pipeline.
 import { createServer, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { defineSource, schema } from 'millrace/plugin'
+
+interface Received {
+  readonly type: string
+  readonly id: string
+}
+
+/** Checks a request by its secret, or says that nothing is checked: the package is there for development only. */
+async function openVerifier(secret: string) {
+  try {
+    const { Webhook } = await import('standardwebhooks')
+    const verifier = new Webhook(secret)
+    return {
+      word: 'verified',
+      read: (body: string, headers: Record<string, string>) => verifier.verify(body, headers) as Received,
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    return { word: 'not verified (npm install standardwebhooks)', read: (body: string) => JSON.parse(body) as Received }
+  }
+}
+
+/** Answers 401 to what the secret did not sign; prints each webhook once, also when it is sent again. */
+async function createReceiver(secret: string) {
+  const { word, read } = await openVerifier(secret)
+  const handled = new Set<string>()
+  return async (request: IncomingMessage): Promise<number> => {
+    // The raw body: its very bytes were signed.
+    const body = await text(request)
+    let event: Received
+    try {
+      event = read(body, request.headers as Record<string, string>)
+    } catch {
+      console.log('receiver: refused a request without a valid signature')
+      return 401
+    }
+    const id = String(request.headers['webhook-id'])
+    if (!handled.has(id)) console.log(`receiver: ${event.type} ${event.id} ${word} as ${id}`)
+    handled.add(id)
+    return 204
+  }
+}
 
 export default defineSource({
   name: 'receiver',
-  summary: 'A small HTTP service that prints each webhook it gets.',
+  summary: 'A small HTTP service that verifies and prints each webhook it gets.',
   options: schema.strictObject({
     port: schema.string().describe('The port on 127.0.0.1; text, so that it may come from the environment'),
+    secret: schema.string().describe('The secret that both sides know'),
   }),
-  example: { port: '7118' },
-  create: ({ port }) => ({
+  example: { port: '7118', secret: 'whsec_…' },
+  create: ({ port, secret }) => ({
     async *read(_cursor, { signal }) {
-      const server = createServer(async (request, response) => {
-        const event = JSON.parse(await textOf(request)) as { type: string; id: string; data: unknown }
-        console.log(
-          `receiver: ${event.type} ${event.id} as ${request.headers['webhook-id']} ${JSON.stringify(event.data)}`,
+      const receive = await createReceiver(secret)
+      const server = createServer((request, response) => {
+        receive(request).then(
+          (status) => response.writeHead(status).end(),
+          () => response.destroy(),
         )
-        response.writeHead(204).end()
       })
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject)
@@ -32,9 +75,3 @@ export default defineSource({
     },
   }),
 })
-
-async function textOf(request: IncomingMessage): Promise<string> {
-  let text = ''
-  for await (const part of request) text += String(part)
-  return text
-}
