@@ -8,7 +8,7 @@ import { commitNow, machineNow } from './machine.ts'
 import { type Answer, answerOf, type Report, reportText, textOf } from './report.ts'
 
 const here = import.meta.dirname
-const parts = new Set(['run', 'child', 'harness', 'machine', 'report', 'load', 'serve', 'pipelines'])
+const parts = new Set(['run', 'child', 'harness', 'machine', 'report', 'load', 'serve', 'pipelines', 'webhook-runs'])
 const known = readdirSync(here)
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
   .map((file) => file.slice(0, -3))
