@@ -95,6 +95,7 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
     audit: () => auditStore(store),
     open: async () => undefined,
     start: refuse,
+    run: refuse,
     stop: close,
     idle: async () => undefined,
     [Symbol.asyncDispose]: close,

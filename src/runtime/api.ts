@@ -7,8 +7,11 @@ import type { EventSchemas } from '../plugin/event-schemas.ts'
 import type { IngestResult, Received, ReceivedRequest } from '../plugin/source.ts'
 import type { DeadQuery, Durability, Store } from '../plugin/store.ts'
 import type { Batches } from './batches.ts'
-import type { ReplayDesk, ReplayStanding } from './replay/face.ts'
+import type { PipelineStats } from './pipeline-stats.ts'
+import type { ReplayDesk } from './replay/face.ts'
 import type { SubscriptionDesk } from './run-time/face.ts'
+
+export type { PipelineStats } from './pipeline-stats.ts'
 
 /** One answer of `publish`. */
 export type PublishResult = {
@@ -193,46 +196,6 @@ export interface AuditReport {
   readonly problems: readonly string[]
 }
 
-export interface PipelineStats {
-  readonly head: Sequence
-  readonly durability: Durability
-  readonly uptimeSeconds: number
-  readonly published: {
-    readonly stored: number
-    readonly duplicate: number
-    readonly conflict: number
-    readonly refused: number
-    /** Events that did not fit the schema of their type and were kept aside. */
-    readonly quarantined: number
-    /** Events stored although they did not fit. */
-    readonly warned: number
-    /** Events with more data than `limits.warnSize`. */
-    readonly large: number
-  }
-  /** Calls of `emit`; those that no best-effort subscription wanted, and those that were no valid event. */
-  readonly emitted: { readonly emitted: number; readonly unwanted: number; readonly invalid: number }
-  readonly sources: Readonly<
-    Record<
-      string,
-      {
-        readonly stored: number
-        readonly duplicate: number
-        readonly conflict: number
-        readonly refused: number
-        readonly quarantined: number
-        readonly restarts: number
-        readonly state: string
-        readonly error?: string | undefined
-      }
-    >
-  >
-  readonly subscriptions: Readonly<Record<string, SubscriptionStatus>>
-  /** Replays that have not ended, by subscription. */
-  readonly replays: Readonly<Record<string, ReplayStanding>>
-  /** A table for people. */
-  toString(): string
-}
-
 export interface Health {
   /** Store writable, not draining, loops alive, deliveries progressing. */
   readonly ready: boolean
@@ -248,6 +211,11 @@ export interface Health {
 export type Reception =
   | { readonly kind: 'results'; readonly results: readonly IngestResult[] }
   | Exclude<Received, { readonly kind: 'events' }>
+
+export interface RunOptions {
+  /** Stops the pipeline when it is aborted, as `stop()` does: what is under way is finished. */
+  readonly signal?: AbortSignal | undefined
+}
 
 /** What server, CLI and library do with a pipeline. Methods that name a subscription throw `subscription-unknown`. */
 export interface Pipeline extends SubscriptionDesk, ReplayDesk {
@@ -292,6 +260,11 @@ export interface Pipeline extends SubscriptionDesk, ReplayDesk {
   open(): Promise<void>
   /** Opens if needed, then starts sources and deliveries. */
   start(): Promise<void>
+  /**
+   * Starts if needed and runs until somebody stops the pipeline: resolves then, with what it counted. Rejects when it
+   * cannot start or cannot go on (another process owns its store, the store has ended); it is stopped then, too.
+   */
+  run(options?: RunOptions): Promise<PipelineStats>
   /** Stops intake, lets attempts finish until the deadline, commits, closes. May be called again. */
   stop(options?: { readonly deadline?: string | undefined }): Promise<void>
   /** Resolves when everything published so far is settled or waiting for a retry (tests, benchmarks, `publish --wait`). */

@@ -16,6 +16,7 @@ import type {
   PipelineStats,
   PublishResult,
   Reception,
+  RunOptions,
   Selection,
   SubscriptionStatus,
 } from './api.ts'
@@ -30,6 +31,7 @@ import { batchesOf } from './pull/batches-of.ts'
 import { redriveQuarantined } from './quarantined.ts'
 import { receiveRequest } from './receive.ts'
 import type { ReplayAction, ReplayDryRun, ReplayOptions, ReplayStatus } from './replay/face.ts'
+import { runToEnd } from './run.ts'
 import type { Expected, RotatedSecret, Subscribed, TestDelivery } from './run-time/face.ts'
 import type { EngineSetup } from './setup.ts'
 import { pipelineStats, statusNow } from './stats.ts'
@@ -46,6 +48,10 @@ function byName(a: SubscriptionStatus, b: SubscriptionStatus): number {
   return a.name === b.name ? 0 : a.name < b.name ? -1 : 1
 }
 
+function wasStopped(doing: string): Promise<never> {
+  return Promise.reject(new AppError('stopping', `${doing} the pipeline failed: it was stopped; make a new one`))
+}
+
 /** The running pipeline: every face of it (library, HTTP, CLI) is one of these methods. */
 export class Engine implements Pipeline {
   readonly #setup: EngineSetup
@@ -53,6 +59,7 @@ export class Engine implements Pipeline {
   #opening: Promise<void> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  readonly #stopBegins = Promise.withResolvers<undefined>()
   readonly #platform: Platform
   readonly #log: Log
   /** They take what is emitted before the start, too. */
@@ -95,6 +102,7 @@ export class Engine implements Pipeline {
   }
 
   open(): Promise<void> {
+    if (this.#opening === undefined && this.#stopping !== undefined) return wasStopped('opening')
     this.#opening ??= Opened.open(this.#setup, this.#taps).then((opened) => {
       this.#opened = opened
     })
@@ -102,10 +110,15 @@ export class Engine implements Pipeline {
   }
 
   start(): Promise<void> {
-    if (this.#stopping !== undefined)
-      return Promise.reject(new AppError('stopping', 'starting the pipeline failed: it was stopped; make a new one'))
+    if (this.#stopping !== undefined) return wasStopped('starting')
     this.#starting ??= this.open().then(() => this.#live.start())
     return this.#starting
+  }
+
+  run(options: RunOptions = {}): Promise<PipelineStats> {
+    if (this.#stopping !== undefined) return wasStopped('running')
+    const end = () => Promise.race([this.#stopBegins.promise, this.#live.settler.lost.promise])
+    return runToEnd(this, end, options)
   }
 
   publish(event: EventInput): Promise<PublishResult>
@@ -263,6 +276,7 @@ export class Engine implements Pipeline {
     const parsed = deadline === undefined ? undefined : parseDuration(deadline)
     if (parsed !== undefined && !parsed.ok)
       return Promise.reject(new AppError('usage', `stopping with deadline ${deadline} failed: ${parsed.problem}`))
+    this.#stopBegins.resolve(undefined)
     this.#stopping ??= this.#stop(parsed?.ms ?? defaultDeadlineMs)
     return this.#stopping
   }

@@ -46,6 +46,8 @@ export class Settler {
   #next: Promise<void> | undefined
   #isFailing = false
   lastError: string | undefined
+  /** Why ledgers can never be written again, once that is so. */
+  readonly lost = Promise.withResolvers<Error>()
   readonly #onDerived: () => void
   readonly #onWritten: () => void
 
@@ -194,6 +196,9 @@ export class Settler {
           })
           this.lastError = result.detail
           this.#isFailing = true
+          this.lost.resolve(
+            new AppError('state-conflict', `going on failed: another process owns the ledgers now (${result.detail})`),
+          )
           return
         }
         this.#writtenFrontier = frontierOf(commit)
@@ -205,7 +210,10 @@ export class Settler {
         if (!this.#isFailing)
           this.#log.error('writing the ledgers failed; it is tried again', { error: this.lastError })
         this.#isFailing = true
-        if (isFinal(error)) return
+        if (isFinal(error)) {
+          this.lost.resolve(error)
+          return
+        }
         await new Promise<void>((resolve) => this.#platform.after(pauseMs, resolve))
         if (await this.#isThere(commit)) return
       }
@@ -230,7 +238,7 @@ export class Settler {
   }
 }
 
-function isFinal(error: unknown): boolean {
+function isFinal(error: unknown): error is Error {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === 'store-closed'
 }
 

@@ -76,7 +76,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
       (tokens) => face.replaceTokens(tokens),
       log,
     )
-    await Promise.race([aborted(io.signal), bug])
+    await Promise.race([aborted(io.signal), bug, pipeline.run()])
     if (options.json !== true)
       io.out('\nStopping: nothing new is taken in, and what is under way is finished. Again to end at once.')
   } finally {

@@ -38,9 +38,9 @@ export function openPort<Ops extends object = Operations>(
   let ended: AppError | undefined
 
   const finish = (error: AppError): void => {
-    ended ??= error
-    for (const call of open.values()) call.reject(ended)
+    for (const call of open.values()) call.reject(error)
     open.clear()
+    ended ??= new AppError('store-closed', `the SQLite ${module} thread has ended. Open the store again.`)
   }
   worker.on('message', (reply: Reply) => {
     const call = open.get(reply.id)
