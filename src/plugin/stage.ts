@@ -1,4 +1,4 @@
-import type { Event, EventInput, Json } from '../core/event.ts'
+import type { Event, EventInput, Json, Sequence } from '../core/event.ts'
 import type { OutcomeName } from '../core/outcome.ts'
 import type { RetryInput } from './retry-setting.ts'
 import type { PluginContext } from './source.ts'
@@ -25,19 +25,31 @@ export interface StageResult {
   readonly reason?: string | undefined
   /** For `retry`: a duration such as `30s`. */
   readonly delay?: string | undefined
-  /** For `retry`: nothing failed, it is only too early. The delay is kept as given, and the attempt is not counted. */
+  /**
+   * For `retry`: nothing failed, it is only too early, or one part of the work is done. The delay is kept as given, and the
+   * attempt is not counted; after a delay of `0ms` the stage is called again as soon as this answer is stored.
+   */
   readonly isWait?: boolean | undefined
-  /** Absent: unchanged. A JSON object; what JSON cannot hold is an error of the stage. */
+  /** Absent: unchanged; also with `retry`. A JSON object; what JSON cannot hold is an error of the stage. */
   readonly context?: Readonly<Record<string, unknown>> | undefined
   /** Fields of the event to replace from here on: never source, id or sequence. */
   readonly event?: Partial<Pick<EventInput, 'type' | 'subject' | 'time' | 'data' | 'meta'>> | undefined
-  /** Events to append in the same commit as this step. */
+  /** Events to append in the same commit as this step; not with a `retry` that counts as a failure. */
   readonly derive?: readonly Derived[] | undefined
-  /** What the stage keeps under the event's key from now on, with `ack` and `discard`; absent: unchanged. */
+  /** What the stage keeps under the event's key from now on; absent: unchanged. Not with a `retry` that counts as a failure. */
   readonly keep?: Keep | undefined
+  /**
+   * Sequences of deliveries of this subscription that wait for a time: in the same commit as this step they are due at once.
+   * Those that do not wait are left as they are. Not with a `retry` that counts as a failure.
+   */
+  readonly wake?: readonly Sequence[] | undefined
 }
 
-/** An event that a stage derives. */
+/**
+ * An event that a stage derives. Its source is `millrace:/<subscription>` and its id `<id of the event>/<stage>/<id>`, where
+ * the last part is its place in `derive` when none is given: an answer that may differ from the one before a crash, or
+ * follow another one for the same event, gives it.
+ */
 export type Derived = Pick<EventInput, 'type'> & Partial<EventInput>
 
 /** A value to be kept under a key. */

@@ -34,11 +34,11 @@ export function isQuiet({ isRunning, isIdle, due, setup }: Lane): boolean {
   return !isRunning || (isIdle && !due.isLoading && !setup.timers.isBusy)
 }
 
-/** Nothing of the lane comes by itself any more. */
-export async function stopTimers({ due, gate, setup }: Lane): Promise<void> {
+/** Nothing of the lane comes by itself any more. A value that is due may wait for a call that ignores its abort. */
+export async function stopTimers({ due, gate, setup, name, around }: Lane, end: Alarm): Promise<void> {
   due.stop()
   gate.stop()
-  await setup.timers.stop()
+  await quietly(around.log, `ending what the stages of ${name} keep`, end, () => setup.timers.stop())
 }
 
 /** Closes all at once: one that hangs does not take the time of the others. */

@@ -5,6 +5,7 @@ import type { Timer } from '../core/platform.ts'
 import { Flight, noContext } from './flight.ts'
 import type { Lane } from './lane.ts'
 import { buryUnreadable, readEvents } from './unreadable.ts'
+import type { Asleep } from './wake.ts'
 
 /** Rows in memory at once, beside the window: retries go on while live traffic fills it. */
 const rowsInMemory = 256
@@ -22,8 +23,8 @@ export class DueRows {
   readonly #inFlight = new Map<Sequence, Flight>()
   /** Those of them that came into memory from a row, and not by way of the log. */
   readonly #loaded = new Set<Sequence>()
-  /** Left memory while rows were being read: what the read says of them is out of date. */
-  readonly #changedMeanwhile = new Set<Sequence>()
+  /** For each read of rows under way: what left memory since it began, so that what it says of it is out of date. */
+  readonly #reads = new Set<Set<Sequence>>()
   #nextDue = never
   #timer: Timer | undefined
   #timerAt = never
@@ -59,7 +60,7 @@ export class DueRows {
   forget(sequence: Sequence): void {
     this.#inFlight.delete(sequence)
     this.#loaded.delete(sequence)
-    if (this.#loading !== undefined) this.#changedMeanwhile.add(sequence)
+    for (const changed of this.#reads) changed.add(sequence)
   }
 
   /** It waits in a row, and without a key: those behind it go on, and it takes its place in the order when it is due. */
@@ -138,19 +139,58 @@ export class DueRows {
     })
   }
 
+  /** Those of these deliveries that wait in a row, to be given to `wake`. */
+  async findAsleep(sequences: readonly Sequence[]): Promise<Asleep> {
+    const { around, name } = this.#lane
+    const changed = new Set<Sequence>()
+    this.#reads.add(changed)
+    try {
+      await around.settler().flush()
+      const rows = await around.store.rows(name, { sequences, limit: sequences.length })
+      return { rows, changed }
+    } catch (error) {
+      this.#reads.delete(changed)
+      throw error
+    }
+  }
+
+  /** What waits is due now, unless it has gone on since it was found. */
+  wake({ rows, changed }: Asleep): void {
+    const { ledger, around } = this.#lane
+    this.#reads.delete(changed)
+    const now = around.platform.clock.now()
+    for (const row of rows) {
+      const isAsleep = row.state === 'waiting' && row.dueAt > now && row.unreadable === undefined
+      if (!isAsleep || row.group !== undefined || this.#inFlight.has(row.sequence) || changed.has(row.sequence))
+        continue
+      ledger.putRow({ ...row, dueAt: now }, 'row')
+      around.settler().touch(this.#lane)
+      this.expect(now)
+    }
+  }
+
   async #load(now: number): Promise<void> {
+    const changed = new Set<Sequence>()
+    this.#reads.add(changed)
+    try {
+      await this.#loadDue(now, changed)
+    } finally {
+      this.#reads.delete(changed)
+    }
+  }
+
+  async #loadDue(now: number, changed: ReadonlySet<Sequence>): Promise<void> {
     const lane = this.#lane
     this.#nextDue = never
-    this.#changedMeanwhile.clear()
     await lane.around.settler().flush()
     const room = rowsInMemory - this.#loaded.size
     // Some rows of the answer are in memory, or left it since: with them counted, the page reaches one that is not.
-    const limit = this.#inFlight.size + this.#changedMeanwhile.size + room + 1
+    const limit = this.#inFlight.size + changed.size + room + 1
     const rows = await lane.around.store.rows(lane.name, { dueBefore: dueToClient - 1, limit })
     const due: DeliveryRow[] = []
     let isWholeList = rows.length < limit
     for (const row of rows) {
-      if (this.#inFlight.has(row.sequence) || this.#changedMeanwhile.has(row.sequence)) continue
+      if (this.#inFlight.has(row.sequence) || changed.has(row.sequence)) continue
       if (row.dueAt > now || due.length === room) {
         this.#nextDue = Math.min(this.#nextDue, row.dueAt)
         isWholeList = true
@@ -160,10 +200,10 @@ export class DueRows {
     }
     // The page ended before one that waits: there may be more, due no earlier than its last.
     if (!isWholeList) this.#nextDue = Math.min(this.#nextDue, rows.at(-1)!.dueAt)
-    await this.#bringIn(due)
+    await this.#bringIn(due, changed)
   }
 
-  async #bringIn(rows: readonly DeliveryRow[]): Promise<void> {
+  async #bringIn(rows: readonly DeliveryRow[], changed: ReadonlySet<Sequence>): Promise<void> {
     if (rows.length === 0) return
     const lane = this.#lane
     const { events, damaged } = await readEvents(
@@ -171,7 +211,7 @@ export class DueRows {
       rows.map(({ sequence }) => sequence),
     )
     for (const row of rows) {
-      if (this.#changedMeanwhile.has(row.sequence)) continue
+      if (changed.has(row.sequence)) continue
       const event = events.get(row.sequence)
       // One that a stage replaced does not need the event of the log.
       const why = row.unreadable ?? (row.event === undefined ? damaged.get(row.sequence) : undefined)

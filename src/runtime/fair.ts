@@ -4,7 +4,7 @@ import type { HeldRow } from '../core/ledger-state.ts'
 import type { FairBy } from '../core/plan.ts'
 import { Flight } from './flight.ts'
 import type { Lane } from './lane.ts'
-import { readEvents } from './unreadable.ts'
+import { buryUnreadable, readEvents } from './unreadable.ts'
 
 /** A group may have this part of the window in memory; what it has beyond waits in rows. */
 const shares = 16
@@ -154,15 +154,11 @@ export class FairShares {
 
   async #bringIn(group: Group, sequences: readonly Sequence[]): Promise<void> {
     const lane = this.#lane
-    const { events } = await readEvents(lane.around.store, sequences)
+    const { events, damaged } = await readEvents(lane.around.store, sequences)
     for (const sequence of sequences) {
       const event = events.get(sequence)
       if (event === undefined) {
-        const chunk = group.chunks.find((one) => one.sequences.includes(sequence))
-        lane.ledger.settle(sequence, 'lost', 'held', { reason: 'it cannot be read any more', attemptCount: 0 })
-        if (chunk !== undefined) this.#drop(group, chunk, sequence)
-        group.inMemory -= 1
-        lane.around.settler().touch(lane)
+        this.#giveUp(group, sequence, damaged.get(sequence))
         continue
       }
       const flight = new Flight(event, undefined, 'held')
@@ -170,6 +166,20 @@ export class FairShares {
       lane.due.track(flight)
       lane.inMemory += 1
       lane.ready.push(flight)
+    }
+  }
+
+  /** Its event is damaged, or was removed. */
+  #giveUp(group: Group, sequence: Sequence, damage: string | undefined): void {
+    const lane = this.#lane
+    const chunk = group.chunks.find((one) => one.sequences.includes(sequence))
+    if (chunk !== undefined) this.#drop(group, chunk, sequence)
+    group.inMemory -= 1
+    if (damage !== undefined) buryUnreadable(lane, sequence, 'held', damage, {})
+    else {
+      const reason = 'removed by forced retention'
+      lane.ledger.settle(sequence, 'lost', 'held', { reason, attemptCount: 0 })
+      lane.around.settler().touch(lane)
     }
   }
 }

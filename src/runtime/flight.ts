@@ -63,6 +63,18 @@ export class Flight {
     this.attempt = 0
   }
 
+  /** An attempt of a step has ended and the step is not done. */
+  leave({ context }: Pick<StageEnd, 'context'>): void {
+    if (context !== undefined) this.context = context
+  }
+
+  /** A step is called again: what it has done so far was no attempt. */
+  resume(end: Pick<StageEnd, 'context'>): void {
+    this.leave(end)
+    this.attempt -= 1
+    this.attemptCount -= 1
+  }
+
   toRow(dueAt: number): DeliveryRow {
     return {
       sequence: this.sequence,

@@ -3,12 +3,15 @@ import type { EventRecord } from '../core/event.ts'
 import { checkEvent } from '../core/event-check.ts'
 import type { KeptRow } from '../core/ledger-state.ts'
 import type { Timer } from '../core/platform.ts'
-import type { Derived } from '../plugin/stage.ts'
+import type { Derived, DueInput, Stage } from '../plugin/stage.ts'
+import { type KeptChange, keptChange } from './kept-values.ts'
 import type { Lane } from './lane.ts'
 
 const never = Number.POSITIVE_INFINITY
 const rowsAtOnce = 500
 const retryMs = 1000
+/** How soon what could not be done for one value is tried again. */
+const postponeMs = 10_000
 
 /** Calls the stages of a lane for the values they keep that are due: from the stored times, with one timer. */
 export class KeptTimers {
@@ -105,13 +108,30 @@ export class KeptTimers {
     const { value, dueAt } = await running.kept.acquire(key)
     try {
       if (value === undefined || dueAt === undefined || dueAt > now) return
-      const result = running.stage.onDue?.({ key, value, now, log: lane.setup.context.log }) ?? {}
-      const derived = (result.derive ?? []).map((each, index) => derive(lane, each, `${name}/${key}/${dueAt}/${index}`))
-      running.kept.set(key, result.keep ?? { value })
-      if (derived.length > 0) lane.around.settler().derive(derived)
+      const due = this.#ask(running.stage, { key, value, now, log: lane.setup.context.log }, name, dueAt)
+      running.kept.set(key, due.keep)
+      if (due.derived.length > 0) lane.around.settler().derive(due.derived)
       lane.around.settler().touch(lane)
     } finally {
       running.kept.release(key)
+    }
+  }
+
+  /** One that fails is asked again later, and keeps nobody else waiting. */
+  #ask(stage: Stage, input: DueInput, name: string, dueAt: number): { keep: KeptChange; derived: EventRecord[] } {
+    const lane = this.#lane()
+    const { key, value, now } = input
+    try {
+      const result = stage.onDue?.(input) ?? {}
+      if ('then' in result) throw new Error('onDue answered a promise: it must answer at once')
+      const derived = (result.derive ?? []).map((each, index) => derive(lane, each, `${name}/${key}/${dueAt}/${index}`))
+      return { keep: keptChange(result.keep ?? { value }), derived }
+    } catch (error) {
+      lane.around.log.error(`stage ${name} of ${lane.name} failed on a value that was due; it is asked again`, {
+        error: messageOf(error),
+        afterMs: postponeMs,
+      })
+      return { keep: keptChange({ value, dueAt: now + postponeMs }), derived: [] }
     }
   }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Json } from '../core/event.ts'
 import type { KeptRow } from '../core/ledger-state.ts'
-import { type Kept, KeptValues } from './kept-values.ts'
+import { type Kept, KeptValues, keptChange } from './kept-values.ts'
 
 /** A store that takes over what was left only at a flush. */
 function world(capacity?: number) {
@@ -54,7 +54,7 @@ async function use<T>(values: KeptValues, key: string, work: (kept: Kept) => T |
 const add = (values: KeptValues, key: string) =>
   use(values, key, ({ value }) => {
     const next = Number(value ?? 0) + 1
-    values.set(key, { value: next })
+    values.set(key, keptChange({ value: next }))
     return next
   })
 
@@ -85,12 +85,12 @@ test('slow work keeps the key until it ends, also when it fails', async () => {
 
 test('a value is frozen, removed by null, and tells when it is due', async () => {
   const { values, due, stored, flush } = world()
-  await use(values, 'a', () => values.set('a', { value: { n: 1 }, dueAt: 77 }))
+  await use(values, 'a', () => values.set('a', keptChange({ value: { n: 1 }, dueAt: 77 })))
   expect(due).toEqual([77])
   await use(values, 'a', ({ value, dueAt }) => {
     expect(dueAt).toBe(77)
     expect(() => Object.assign(value as object, { n: 2 })).toThrow()
-    values.set('a', { value: null })
+    values.set('a', keptChange({ value: null }))
   })
   await flush()
   expect(stored.size).toBe(0)

@@ -1,6 +1,7 @@
 import { deepFreeze, type Json } from '../core/event.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { KeptRow } from '../core/ledger-state.ts'
+import type { Keep } from '../plugin/stage.ts'
 import type { Store } from '../plugin/store.ts'
 
 /** What a stage has under a key. */
@@ -9,11 +10,29 @@ export interface Kept {
   readonly dueAt: number | undefined
 }
 
-/** A stage's new value for a key: undefined leaves it, null removes it. */
+/** A stage's new value for a key: null removes it. */
 export interface KeptChange {
-  readonly value: Json | null
-  readonly dueAt?: number | undefined
+  /** As it is after the way through the store, frozen. */
+  readonly value: Json
+  /** The same as JSON; null: removed. */
+  readonly text: string | null
+  readonly dueAt: number | undefined
 }
+
+/** What a stage asks to be kept, checked. Throws for what cannot be stored. */
+export function keptChange({ value, dueAt }: Keep): KeptChange {
+  if (value === null) return removed
+  const text = JSON.stringify(value)
+  if (text === undefined) throw new Error('what it keeps is not JSON: give a value, or null to remove it')
+  if (text.length > mostCharacters)
+    throw new Error(`what it keeps is too large: ${text.length} characters as JSON, ${mostCharacters} at most`)
+  if (dueAt !== undefined && !(Number.isSafeInteger(dueAt) && dueAt >= 0))
+    throw new Error('dueAt of what it keeps is no time: give whole milliseconds since 1970')
+  return { value: deepFreeze(JSON.parse(text) as Json), text, dueAt }
+}
+
+const removed: KeptChange = Object.freeze({ value: null, text: null, dueAt: undefined })
+const mostCharacters = 64 * 1024 * 1024
 
 interface Entry extends Kept {
   /** The number of the change, 0 for what was only read. */
@@ -71,19 +90,12 @@ export class KeptValues {
   }
 
   /** Leaves another value under the key; called by who has the key. */
-  set(key: string, { value, dueAt }: KeptChange): void {
+  set(key: string, { value, text, dueAt }: KeptChange): void {
     this.#changes += 1
     this.#entries.delete(key)
-    const kept = value === null ? undefined : deepFreeze(value)
-    this.#entries.set(key, { value: kept, dueAt: value === null ? undefined : dueAt, change: this.#changes })
-    const text = value === null ? null : JSON.stringify(value)
-    this.#around.ledger.keep({
-      stage: this.#stage,
-      key,
-      value: text,
-      ...(value !== null && dueAt !== undefined && { dueAt }),
-    })
-    if (value !== null && dueAt !== undefined) this.#around.onDue(dueAt)
+    this.#entries.set(key, { value: text === null ? undefined : value, dueAt, change: this.#changes })
+    this.#around.ledger.keep({ stage: this.#stage, key, value: text, ...(dueAt !== undefined && { dueAt }) })
+    if (dueAt !== undefined) this.#around.onDue(dueAt)
     if (this.#entries.size > this.#capacity && !this.#isForgetting) void this.#forget()
   }
 

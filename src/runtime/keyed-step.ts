@@ -10,9 +10,16 @@ export function runKeyed(
   call: Call,
   setup: LaneSetup,
 ): StageEnd | Promise<StageEnd> {
-  const key = stage.kept === undefined ? undefined : stage.stage.keyOf?.(flight)
+  const { kept: values } = stage
+  if (values === undefined) return runStage(stage, flight, call, setup)
+  let key: string | undefined
+  try {
+    key = keyFor(stage, flight)
+  } catch (error) {
+    return stageFailed(stage, call, error)
+  }
   if (key === undefined) return runStage(stage, flight, call, setup)
-  const kept = stage.kept!.acquire(key)
+  const kept = values.acquire(key)
   flight.keptKey = key
   if (!(kept instanceof Promise)) return runStage(stage, flight, call, setup, kept.value)
   return kept.then(
@@ -24,11 +31,17 @@ export function runKeyed(
   )
 }
 
+function keyFor({ stage }: RunningStage, flight: Flight): string | undefined {
+  const key: unknown = stage.keyOf!(flight)
+  if (key !== undefined && typeof key !== 'string') throw new Error('its keyOf answered something else than text')
+  return key
+}
+
 /** The step has ended: what the stage keeps changes in the same breath as the delivery, so that one commit has both. */
-export function keepOf({ kept }: RunningStage, flight: Flight, { outcome: { outcome }, keep }: StageEnd): void {
+export function keepOf({ kept }: RunningStage, flight: Flight, { keep }: StageEnd): void {
   const key = flight.keptKey
   if (key === undefined || kept === undefined) return
   flight.keptKey = undefined
-  if (keep !== undefined && (outcome === 'ack' || outcome === 'discard')) kept.set(key, keep)
+  if (keep !== undefined) kept.set(key, keep)
   kept.release(key)
 }

@@ -133,7 +133,7 @@ export class Lanes {
     abortAttempts(lane, new Error('the subscription was removed'))
     const end = alarm(around.platform, removeMs)
     await attemptsEnd(around.platform, end, () => [lane])
-    await stopTimers(lane)
+    await stopTimers(lane, end)
     await around.settler().flush()
     lane.isGone = true
     await closePlugins(around.log, end, [], [lane])

@@ -42,7 +42,8 @@ export async function makeLane(
         stage,
         concurrency,
         buffer,
-        isPure,
+        // What it keeps is committed with the step, and a pure one has no commit.
+        isPure: isPure && stage.keyOf === undefined,
         kept: stage.keyOf && new KeptValues(name, keeping),
         policy: retry ?? policyOfStages(spec.policy),
         calls: new Calls(platform, timeoutMs ?? spec.policy.timeoutMs),

@@ -267,7 +267,7 @@ export class Opened {
     ])
     for (const lane of this.lanes.values()) abortAttempts(lane, new Error('the pipeline is stopping'))
     await stopping
-    for (const lane of this.lanes.values()) await stopTimers(lane)
+    await Promise.all([...this.lanes.values()].map((lane) => stopTimers(lane, end)))
     await quietly(this.log, 'writing the ledgers', end, () => this.settler.flush())
     if (!end.hasRung && this.#isStarted)
       await quietly(this.log, 'clearing the marks of a running process', end, () =>

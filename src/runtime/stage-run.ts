@@ -1,6 +1,6 @@
 import { parseDuration } from '../core/duration.ts'
 import { messageOf } from '../core/errors.ts'
-import { deepFreeze, Event, type EventRecord, type Json } from '../core/event.ts'
+import { deepFreeze, Event, type EventRecord, type Json, type Sequence } from '../core/event.ts'
 import { checkEvent, checkGiven } from '../core/event-check.ts'
 import { hopsOf, withHops } from '../core/hops.ts'
 import type { Outcome } from '../core/outcome.ts'
@@ -8,10 +8,10 @@ import type { Clock, Log } from '../core/platform.ts'
 import { markReplayed } from '../core/replayed.ts'
 import type { RetryPolicies } from '../plugin/retry-setting.ts'
 import type { PluginContext } from '../plugin/source.ts'
-import type { Keep, Stage, StageInput, StageResult } from '../plugin/stage.ts'
+import type { Stage, StageInput, StageResult } from '../plugin/stage.ts'
 import type { Call, Calls } from './calls.ts'
 import type { Flight } from './flight.ts'
-import type { KeptValues } from './kept-values.ts'
+import { type KeptChange, type KeptValues, keptChange } from './kept-values.ts'
 import type { LaneSetup } from './lane-setup.ts'
 import type { SchemaGate } from './schema-gate.ts'
 
@@ -39,7 +39,9 @@ export interface StageEnd {
   readonly context: Readonly<Record<string, Json>> | undefined
   readonly event: Event | undefined
   readonly derived: readonly EventRecord[]
-  readonly keep: Keep | undefined
+  readonly keep: KeptChange | undefined
+  /** Deliveries that are due now. */
+  readonly wake: readonly Sequence[]
 }
 
 /**
@@ -55,6 +57,7 @@ export function runStage(
 ): StageEnd | Promise<StageEnd> {
   const facts: Facts = {
     isPure: stage.isPure,
+    hasKey: flight.keptKey !== undefined,
     stage: stage.name,
     subscription: replay?.subscription ?? context.name,
     replay: replay?.id,
@@ -129,6 +132,8 @@ class StageCall implements StageInput {
 /** What names a derived event, beside its parent, and whether there may be one. */
 interface Facts {
   readonly isPure: boolean
+  /** It may keep something for this event. */
+  readonly hasKey: boolean
   readonly stage: string
   readonly subscription: string
   readonly replay: string | undefined
@@ -136,32 +141,43 @@ interface Facts {
 }
 
 function end(outcome: Outcome, hasThrown = false, rest: Partial<StageEnd> = {}): StageEnd {
-  return { outcome, hasThrown, context: undefined, event: undefined, derived: [], keep: undefined, ...rest }
+  return {
+    outcome,
+    hasThrown,
+    context: undefined,
+    event: undefined,
+    derived: none,
+    keep: undefined,
+    wake: none,
+    ...rest,
+  }
 }
 
+const none: readonly never[] = Object.freeze([])
+
 function read(result: StageResult, flight: Flight, facts: Facts): StageEnd {
-  const { outcome, reason, delay, isWait } = result
-  if (outcome === 'retry') {
-    const parsed = delay === undefined ? undefined : parseDuration(delay)
-    if (parsed !== undefined && !parsed.ok) throw new Error(`its delay is wrong: ${parsed.problem}`)
-    return end({ outcome, reason, delayMs: parsed?.ms, isWait: isWait === true && parsed !== undefined })
-  }
-  if (outcome === 'reject') return end({ outcome, reason })
-  if (outcome !== 'ack' && outcome !== 'discard')
-    throw new Error(`it answered outcome ${JSON.stringify(outcome)}; use ack, retry, discard or reject`)
+  const { outcome: name, reason, wake = none } = result
+  if (name !== 'ack' && name !== 'discard' && name !== 'retry' && name !== 'reject')
+    throw new Error(`it answered outcome ${JSON.stringify(name)}; use ack, retry, discard or reject`)
+  const context = result.context === undefined ? undefined : roundTrip(result.context)
+  const outcome = name === 'retry' ? retryOf(result) : { outcome: name, reason }
+  if (name === 'retry' && outcome.isWait !== true) return end(outcome, false, { context })
   if (facts.isPure && result.derive !== undefined)
     throw new Error('it derived events, and what a pure stage answers is not stored: declare it without isPure')
-  const derived = (result.derive ?? []).map((each, index) => derive(each, flight, facts, index))
+  if (result.keep !== undefined && !facts.hasKey)
+    throw new Error('it keeps a value, and there is no key for it: the stage needs keyOf, and the event a key')
+  const keep = result.keep === undefined ? undefined : keptChange(result.keep)
+  const derived = deriveAll(result.derive ?? none, flight, facts)
   const screened = facts.gate?.screenDerived(derived) ?? { kind: 'pass', records: derived }
   if (screened.kind === 'refused') return end({ outcome: 'reject', reason: `it derived an event: ${screened.problem}` })
-  const { keep } = result
-  if (outcome === 'discard') return end({ outcome, reason }, false, { derived: screened.records, keep })
-  return end({ outcome, reason }, false, {
-    keep,
-    context: result.context === undefined ? undefined : roundTrip(result.context),
-    event: result.event === undefined ? undefined : replace(flight.event, result.event),
-    derived: screened.records,
-  })
+  const event = name === 'ack' && result.event !== undefined ? replace(flight.event, result.event) : undefined
+  return end(outcome, false, { context, event, keep, derived: screened.records, wake })
+}
+
+function retryOf({ reason, delay, isWait }: StageResult): Outcome {
+  const parsed = delay === undefined ? undefined : parseDuration(delay)
+  if (parsed !== undefined && !parsed.ok) throw new Error(`its delay is wrong: ${parsed.problem}`)
+  return { outcome: 'retry', reason, delayMs: parsed?.ms, isWait: isWait === true && parsed !== undefined }
 }
 
 /** Through the serialiser, so that types are the same before and after a restart. */
@@ -199,20 +215,24 @@ function replace(event: Event, change: NonNullable<StageResult['event']>): Event
   return new Event({ ...changed, sequence: record.sequence, appendedAt: record.appendedAt })
 }
 
-function derive(
-  input: NonNullable<StageResult['derive']>[number],
+function deriveAll(
+  inputs: NonNullable<StageResult['derive']>,
   flight: Flight,
   { stage, subscription, replay }: Facts,
-  index: number,
-): EventRecord {
-  const checked = checkEvent({
-    ...input,
-    source: `millrace:/${subscription}`,
-    // What a replay derives again is another event.
-    id: `${flight.event.id}/${stage}/${index}${replay === undefined ? '' : `/${replay}`}`,
+): readonly EventRecord[] {
+  if (inputs.length === 0) return none
+  const names = inputs.map(({ id }, index) => id ?? String(index))
+  if (new Set(names).size < names.length) throw new Error('two of the events it derived have the same id')
+  return inputs.map((input, index) => {
+    const checked = checkEvent({
+      ...input,
+      source: `millrace:/${subscription}`,
+      // What a replay derives again is another event.
+      id: `${flight.event.id}/${stage}/${names[index]}${replay === undefined ? '' : `/${replay}`}`,
+    })
+    if (!checked.ok)
+      throw new Error(`derived event ${index} is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
+    // In a circle of pipelines what is derived goes on where its parent was, under an id of its own.
+    return withHops(checked.record, hopsOf(flight.event))
   })
-  if (!checked.ok)
-    throw new Error(`derived event ${index} is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
-  // In a circle of pipelines what is derived goes on where its parent was, under an id of its own.
-  return withHops(checked.record, hopsOf(flight.event))
 }

@@ -3,22 +3,9 @@ import type { Flight } from './flight.ts'
 import { keepOf, runKeyed } from './keyed-step.ts'
 import type { Lane } from './lane.ts'
 import { StageBuffer } from './stage-buffer.ts'
-import type { RunningStage, StageEnd } from './stage-run.ts'
-
-/** A stage at work. */
-interface Station {
-  readonly stage: RunningStage
-  /** In front of it, in order. */
-  readonly line: Queue<Flight>
-  /** How many more it may take. A delivery that is through keeps its place while it is held back. */
-  free: number
-}
-
-/** What a step that was committed, and the buffer in front of the next one, have of a delivery. */
-interface Committed {
-  readonly flight: Flight
-  readonly buffer: StageBuffer | undefined
-}
+import type { StageEnd } from './stage-run.ts'
+import type { Committed, Station } from './station.ts'
+import { findWoken, wake } from './wake.ts'
 
 /**
  * Takes the deliveries of a lane through its stages. Each stage has a line in front of it and a number of places.
@@ -175,7 +162,7 @@ export class Steps {
     const at = lane.around.platform.clock.now()
     const call = stage.calls.begin()
     const facts = { at, step: stage.name, call, policy: stage.policy }
-    const result = runKeyed(stage, flight, call, lane.setup)
+    const result = findWoken(lane, stage, call, runKeyed(stage, flight, call, lane.setup))
     if (!(result instanceof Promise)) {
       stage.calls.end(call)
       return this.#end(index, flight, result, facts)
@@ -200,11 +187,19 @@ export class Steps {
   ): boolean {
     const station = this.#stations[index]!
     const { stage } = station
+    const { outcome } = end
     keepOf(stage, flight, end)
-    if (end.outcome.outcome === 'discard' && end.derived.length > 0) this.#lane.around.settler().derive(end.derived)
-    if (end.outcome.outcome !== 'ack') {
+    wake(this.#lane, end)
+    if (end.derived.length > 0) this.#lane.around.settler().derive(end.derived)
+    if (outcome.isWait === true && outcome.delayMs === 0 && !stage.isPure) {
+      flight.resume(end)
+      this.#store(station, flight, undefined)
+      return false
+    }
+    if (outcome.outcome !== 'ack') {
       station.free += 1
-      this.#lane.ends.apply(flight, end.outcome, { ...facts, hasThrown: end.hasThrown })
+      flight.leave(end)
+      this.#lane.ends.apply(flight, outcome, { ...facts, hasThrown: end.hasThrown })
       this.#leave(flight)
       return false
     }
@@ -215,19 +210,17 @@ export class Steps {
       station.free += 1
       return true
     }
-    if (end.derived.length > 0) this.#lane.around.settler().derive(end.derived)
     const isLast = this.#lane.setup.sink === undefined && index === this.#stations.length - 1
     if (isLast) {
       station.free += 1
       return true
     }
-    this.#store(station, index, flight)
+    this.#store(station, flight, this.#nextStored(index))
     return false
   }
 
-  /** The step is stored before the next one begins. */
-  #store(station: Station, index: number, flight: Flight): void {
-    const next = this.#nextStored(index)
+  /** What it has come to is stored before it goes on. */
+  #store(station: Station, flight: Flight, next: number | undefined): void {
     const buffer = next === undefined ? undefined : this.#buffers.get(next)
     const free = (): void => {
       station.free += 1

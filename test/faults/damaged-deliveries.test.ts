@@ -39,6 +39,13 @@ const pending = () => {
   return leftOpen({ sink }, async () => sink.sequences.length === count)
 }
 
+/** Of each of two subjects one may be in memory; the others are behind it in rows. */
+const fair: Partial<Subscription> = { fairBy: 'event.subject', concurrency: 1, window: 16 }
+const behind = () => {
+  const sink = recordingSink({ outcomes: () => new Promise(() => undefined) as never })
+  return leftOpen({ sink, ...fair }, async (pipeline) => (await pipeline.subscription('work')).open === count)
+}
+
 /** All ten waiting for a retry that is due at once. */
 const waiting = (more: Partial<Subscription> = {}) =>
   leftOpen(
@@ -67,20 +74,21 @@ async function settled(pipeline: Pipeline, delivered: number): Promise<void> {
 }
 
 // G5 G14 G20
-test.each([
-  ['under way', pending],
-  ['waiting for a retry', () => waiting()],
+test.each<[string, () => Promise<string>, Partial<Subscription>]>([
+  ['under way', pending, {}],
+  ['waiting for a retry', () => waiting(), {}],
+  ['waiting behind others of their group', behind, fair],
 ])(
   'of deliveries %s one has a damaged event: the start succeeds, it is dead and says why, the others are delivered',
-  async (_, prepare) => {
+  async (_, prepare, more) => {
     const path = await prepare()
     damage(path, 4)
     const sink = recordingSink()
-    const pipeline = await start(path, { sink })
+    const pipeline = await start(path, { sink, ...more })
     await settled(pipeline, count - 1)
     expect(sink.sequences.toSorted((a, b) => a - b)).toEqual(others(4))
-    const [letter, ...more] = await pipeline.dead('work', { limit: 10 })
-    expect(more).toEqual([])
+    const [letter, ...rest] = await pipeline.dead('work', { limit: 10 })
+    expect(rest).toEqual([])
     expect(letter).toMatchObject({
       sequence: 4,
       reason: 'unreadable: the store is damaged (store-corrupt)',

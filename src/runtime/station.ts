@@ -1,0 +1,19 @@
+import type { Queue } from '../core/queue.ts'
+import type { Flight } from './flight.ts'
+import type { StageBuffer } from './stage-buffer.ts'
+import type { RunningStage } from './stage-run.ts'
+
+/** A stage at work. */
+export interface Station {
+  readonly stage: RunningStage
+  /** In front of it, in order. */
+  readonly line: Queue<Flight>
+  /** How many more it may take. A delivery that is through keeps its place while it is held back. */
+  free: number
+}
+
+/** What a step that was committed, and the buffer in front of the next one, have of a delivery. */
+export interface Committed {
+  readonly flight: Flight
+  readonly buffer: StageBuffer | undefined
+}
