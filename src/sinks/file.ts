@@ -2,17 +2,17 @@ import { resolve } from 'node:path'
 import { eventToJson } from '../core/cloud-event.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Outcome } from '../core/outcome.ts'
-import { sizeOption } from '../io/options.ts'
 import { defineSink } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Sink } from '../plugin/sink.ts'
+import { size } from '../plugin/values.ts'
 import { type AppendFile, openAppendFile, type Rotation } from './file/append-file.ts'
 
 const options = schema.strictObject({
   path: schema.string().min(1).describe('The file to append to; made when it is missing. One sink per file.'),
   rotate: schema
     .strictObject({
-      size: sizeOption('Begin a new file before this one grows beyond this size.').prefault('64MiB'),
+      size: size('Begin a new file before this one grows beyond this size.').prefault('64MiB'),
       keep: schema
         .int()
         .min(1)

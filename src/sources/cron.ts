@@ -1,10 +1,10 @@
 import { timeText } from '../core/event.ts'
 import { eventTypeOption } from '../io/event-type.ts'
-import { durationOption } from '../io/options.ts'
 import { parseSchedule, type Schedule, sleepTowards } from '../io/schedule.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Source, SourceBatch, SourceContext } from '../plugin/source.ts'
+import { duration } from '../plugin/values.ts'
 
 /** More at once would be a flood, not a repair. */
 const mostMissed = 1000
@@ -30,7 +30,7 @@ const options = schema
       .max(mostMissed)
       .default(100)
       .describe('With missed: all, how many are made up for at most; the oldest are left out.'),
-    grace: durationOption('How late a moment may be and still counts as kept.', { maxMs: 3_600_000 }).prefault('1m'),
+    grace: duration('How late a moment may be and still counts as kept.', 0, 3_600_000).prefault('1m'),
   })
   .superRefine(({ schedule, timezone }, context) => {
     const parsed = parseSchedule(schedule, timezone)

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
-import { durationOption, sizeOption } from '../io/options.ts'
 import { createPause } from '../io/pause.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Source } from '../plugin/source.ts'
+import { duration, size } from '../plugin/values.ts'
 import { afterChoices, openFolder } from './directory/finish.ts'
 import { createPutAway } from './directory/put-away.ts'
 import { createFileReader } from './directory/read.ts'
@@ -21,16 +21,14 @@ const options = schema.strictObject({
     .enum(afterChoices)
     .default('move')
     .describe('What becomes of a file that is stored: move (into .done), mark (it stays and is remembered) or delete.'),
-  settle: durationOption('How long a file must stay unchanged before it is taken.').prefault('1s'),
-  every: durationOption('How often to look, where the operating system does not tell of changes.', {
-    minMs: 10,
-  }).prefault('10s'),
+  settle: duration('How long a file must stay unchanged before it is taken.').prefault('1s'),
+  every: duration('How often to look, where the operating system does not tell of changes.', 10).prefault('10s'),
   eventType: schema
     .string()
     .min(1)
     .default('file.received')
     .describe('The type of events that do not name one themselves.'),
-  maxLine: sizeOption('The longest line of an NDJSON file, and the largest JSON file.').prefault('1MiB'),
+  maxLine: size('The longest line of an NDJSON file, and the largest JSON file.').prefault('1MiB'),
 })
 type Options = ReturnType<typeof options.parse>
 

@@ -1,13 +1,13 @@
 import type { Json } from '../core/event.ts'
 import type { Platform } from '../core/platform.ts'
-import { durationOption, rateOption } from '../io/options.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Source, SourceBatch, SourceContext } from '../plugin/source.ts'
+import { duration, rate } from '../plugin/values.ts'
 
 const options = schema.strictObject({
-  every: durationOption('How long to wait between two events.', { minMs: 1 }).prefault('10s'),
-  rate: rateOption('How many events in a time, for example 100/s; instead of every.').optional(),
+  every: duration('How long to wait between two events.', 1).prefault('10s'),
+  rate: rate('How many events in a time, for example 100/s; instead of every.').optional(),
   count: schema
     .int()
     .min(1)

@@ -2,14 +2,14 @@ import { hash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { eventOf, type SourceEvent } from '../io/event-of.ts'
 import { createLineReader, type Line, type LineReader } from '../io/line-reader.ts'
-import { sizeOption } from '../io/options.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Source, SourceBatch, SourceContext } from '../plugin/source.ts'
+import { size } from '../plugin/values.ts'
 
 const options = schema.strictObject({
   eventType: schema.string().min(1).default('stdin.line').describe('The type of events whose line does not name one.'),
-  maxLine: sizeOption('The longest line.').prefault('1MiB'),
+  maxLine: size('The longest line.').prefault('1MiB'),
 })
 
 /** The source `stdin` on another stream, for use in code. */

@@ -2,12 +2,11 @@ import { basename, join } from 'node:path'
 import { eventTypeOption } from '../io/event-type.ts'
 import { openFolderWatch } from '../io/folder-watch.ts'
 import { globProblem } from '../io/glob.ts'
-import { durationOption, sizeOption } from '../io/options.ts'
 import { createPause } from '../io/pause.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Source } from '../plugin/source.ts'
-import { count } from '../plugin/values.ts'
+import { count, duration, size } from '../plugin/values.ts'
 import { formats } from './tail/events.ts'
 import { createFiles } from './tail/files.ts'
 import { targetOf } from './tail/find.ts'
@@ -44,13 +43,9 @@ const options = schema
     eventType: eventTypeOption('The type of the events; a line that cannot be read has .unreadable after it.').prefault(
       'tail.line',
     ),
-    maxLine: sizeOption('The longest line; a longer one is left out and told of as unreadable.').prefault('256KiB'),
-    every: durationOption('How often to look, where the operating system does not tell of changes.', {
-      minMs: 10,
-    }).prefault('1s'),
-    linger: durationOption('How long a file that was renamed or removed is still read after it last grew.').prefault(
-      '1m',
-    ),
+    maxLine: size('The longest line; a longer one is left out and told of as unreadable.').prefault('256KiB'),
+    every: duration('How often to look, where the operating system does not tell of changes.', 10).prefault('1s'),
+    linger: duration('How long a file that was renamed or removed is still read after it last grew.').prefault('1m'),
     followLinks: schema
       .boolean()
       .default(false)

@@ -3,12 +3,11 @@ import { resolve } from 'node:path'
 import { typeProblem } from '../core/event-fields.ts'
 import { isUnfinished } from '../io/file-names.ts'
 import { compileGlobs, globProblem } from '../io/glob.ts'
-import { durationOption } from '../io/options.ts'
 import { createPause } from '../io/pause.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Source, SourceBatch, SourceContext } from '../plugin/source.ts'
-import { count } from '../plugin/values.ts'
+import { count, duration } from '../plugin/values.ts'
 import { changeKinds, type EventOptions, eventOf } from './watch/events.ts'
 import { hashFile } from './watch/hash.ts'
 import { createRoot, type RootLook } from './watch/root.ts'
@@ -70,13 +69,14 @@ const options = schema
       })
       .describe('Stands before the type with a dot: docs makes docs.file.created.')
       .optional(),
-    settle: durationOption(
+    settle: duration(
       'How long changes are gathered before they are looked at; a name that is missing for so long is removed.',
-      { minMs: 10 },
+      10,
     ).prefault('100ms'),
-    every: durationOption('How often to look at everything, in case the operating system did not tell of a change.', {
-      minMs: 100,
-    }).prefault('5m'),
+    every: duration(
+      'How often to look at everything, in case the operating system did not tell of a change.',
+      100,
+    ).prefault('5m'),
     maxFiles: count('Files and folders that are kept in view, at most; more are an error.').default(100_000),
   })
   .superRefine(({ path, paths }, context) => {

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import type { Json } from '../core/event.ts'
-import { sizeOption } from '../io/options.ts'
 import { defineStage } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { StageInput, StageResult } from '../plugin/stage.ts'
+import { size } from '../plugin/values.ts'
 import { type ContentFolder, contentFolder, referencePattern } from './claim-check/folder.ts'
 
 const options = schema.strictObject({
@@ -12,7 +12,7 @@ const options = schema.strictObject({
     .describe('store (default): large data goes into the folder and a reference stays; load: the data comes back.')
     .default('store'),
   folder: schema.string().min(1).describe('The folder, relative to the configuration.'),
-  above: sizeOption('Data larger than this is stored. Default: 64KiB.').default(64 * 1024),
+  above: size('Data larger than this is stored. Default: 64KiB.').default(64 * 1024),
 })
 
 /**

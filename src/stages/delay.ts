@@ -1,8 +1,8 @@
 import { evaluateFor, expressionOption, rejectingExpressions } from '../io/expression-option.ts'
-import { durationOption } from '../io/options.ts'
 import { defineStage } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { StageInput, StageResult } from '../plugin/stage.ts'
+import { duration } from '../plugin/values.ts'
 
 /** Holds an event until a time has come. It waits in its row, over restarts, and no attempt is counted. */
 export const delay = defineStage({
@@ -11,7 +11,7 @@ export const delay = defineStage({
   isPure: true,
   options: schema
     .strictObject({
-      for: durationOption('How long after the event was stored.', { minMs: 1 }).optional(),
+      for: duration('How long after the event was stored.', 1).optional(),
       until: expressionOption('The time, as an expression that gives RFC 3339: data.sendAt. Null: at once.').optional(),
     })
     .refine((given) => (given.for === undefined) !== (given.until === undefined), {

@@ -5,12 +5,11 @@ import { changeAt, type EventPath, pathOption } from '../io/event-path.ts'
 import { evaluateFor, rejectingExpressions } from '../io/expression-option.ts'
 import { type HttpClient, openHttpClient } from '../io/http-client.ts'
 import { headersOption } from '../io/http-options.ts'
-import { durationOption, sizeOption } from '../io/options.ts'
 import { type Pick, pickOption } from '../io/pick.ts'
 import { type CreateContext, defineStage } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Stage, StageInput, StageResult } from '../plugin/stage.ts'
-import { count } from '../plugin/values.ts'
+import { count, duration, size } from '../plugin/values.ts'
 import { addressFor, addressOption } from './enrich/address.ts'
 import { createCache } from './enrich/cache.ts'
 
@@ -29,10 +28,10 @@ const options = schema.strictObject({
       'When there is nothing (404, 410, or the URL lacks a value): the event goes on without it (default), waits, or is rejected.',
     )
     .default('skip'),
-  maxBody: sizeOption('The longest answer that is read. Default: 1MiB.').default(1024 * 1024),
+  maxBody: size('The longest answer that is read. Default: 1MiB.').default(1024 * 1024),
   cache: schema
     .strictObject({
-      ttl: durationOption('How long an answer is used again. Default: 5m.').default(300_000),
+      ttl: duration('How long an answer is used again. Default: 5m.').default(300_000),
       size: count('Answers kept. Default: 1000; 0: none.', 0).default(1000),
     })
     .describe('Answers that are used again.')
@@ -40,7 +39,7 @@ const options = schema.strictObject({
   breaker: schema
     .strictObject({
       failures: count('So many failures in a row. Default: 5.').default(5),
-      open: durationOption('How long nothing is asked then. Default: 30s.', { minMs: 1 }).default(30_000),
+      open: duration('How long nothing is asked then. Default: 30s.', 1).default(30_000),
     })
     .describe('When the other side counts as down, and events wait without asking.')
     .prefault({}),

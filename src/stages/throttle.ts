@@ -1,11 +1,10 @@
 import type { Sequence } from '../core/event.ts'
 import { evaluateFor, expressionOption, rejectingExpressions } from '../io/expression-option.ts'
-import { rateOption } from '../io/options.ts'
 import { textOfValue } from '../io/pick.ts'
 import { defineStage } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { StageResult } from '../plugin/stage.ts'
-import { count } from '../plugin/values.ts'
+import { count, rate } from '../plugin/values.ts'
 
 /** Keys whose last turn is remembered; those whose time is over are forgotten first. */
 const keysKept = 100_000
@@ -19,7 +18,7 @@ export const throttle = defineStage({
   summary: 'Lets no more events through than a rate allows, in all or for each key.',
   isPure: true,
   options: schema.strictObject({
-    rate: rateOption('How many in a time: 10/s, 600/m.'),
+    rate: rate('How many in a time: 10/s, 600/m.'),
     by: expressionOption(
       'What has a rate of its own, as an expression: event.subject. Default: all together.',
     ).optional(),

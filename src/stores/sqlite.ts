@@ -1,6 +1,6 @@
-import { sizeOption } from '../io/options.ts'
 import { defineStore } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
+import { size } from '../plugin/values.ts'
 import { openSqlite } from './sqlite/open.ts'
 
 const options = schema.strictObject({
@@ -12,7 +12,7 @@ const options = schema.strictObject({
     .enum(['disk', 'process'])
     .default('disk')
     .describe('What an answer promises: disk survives a power cut, process survives the end of the process only.'),
-  cacheSize: sizeOption('Memory for database pages, shared by writer and reader.').prefault('64MiB'),
+  cacheSize: size('Memory for database pages, shared by writer and reader.').prefault('64MiB'),
   readOnly: schema.boolean().default(false).describe('Opens a store for reading beside the process that owns it.'),
   acceptLoss: schema
     .boolean()

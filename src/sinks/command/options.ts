@@ -1,7 +1,7 @@
 import { commandOption, directoryOption, envOption } from '../../io/command-options.ts'
-import { durationOption, sizeOption } from '../../io/options.ts'
 import { isSteeringVariable } from '../../io/process/environment.ts'
 import { schema } from '../../plugin/schema.ts'
+import { duration, size } from '../../plugin/values.ts'
 import { isScript, placeholderProblem, placeholdersIn } from './placeholders.ts'
 
 const codes = (description: string, otherwise: readonly number[]) =>
@@ -18,7 +18,7 @@ const plain = schema.strictObject({
   batch: schema
     .strictObject({
       size: schema.int().min(1).max(10_000).describe('Events for one command at most.'),
-      wait: durationOption('How long to wait for more before a smaller batch runs.').prefault('1s'),
+      wait: duration('How long to wait for more before a smaller batch runs.').prefault('1s'),
     })
     .optional()
     .describe('Run one command for several events, which it gets as NDJSON. Without it: one command for each event.'),
@@ -36,10 +36,10 @@ const plain = schema.strictObject({
       'Values may hold placeholders.',
   ),
   cwd: directoryOption(),
-  output: sizeOption('How much of the end of each output is kept in the record of the attempt, 64KiB at most.')
+  output: size('How much of the end of each output is kept in the record of the attempt, 64KiB at most.')
     .refine((bytes) => bytes <= 65_536, { error: 'too large: at most 64KiB' })
     .prefault('4KiB'),
-  grace: durationOption('Between SIGTERM and SIGKILL, when a command is stopped.', { maxMs: 60_000 }).prefault('2s'),
+  grace: duration('Between SIGTERM and SIGKILL, when a command is stopped.', 0, 60_000).prefault('2s'),
 })
 
 /** The options of the sink `command`. */

@@ -1,6 +1,6 @@
 import { commandOption, directoryOption, envOption } from '../../io/command-options.ts'
-import { durationOption, sizeOption } from '../../io/options.ts'
 import { schema } from '../../plugin/schema.ts'
+import { duration, size } from '../../plugin/values.ts'
 
 /** The options of the source `command`. */
 export const commandSourceOptions = schema.strictObject({
@@ -11,10 +11,8 @@ export const commandSourceOptions = schema.strictObject({
     .describe('When the program is started again after its end; on-failure: unless its exit code was 0.'),
   pause: schema
     .strictObject({
-      first: durationOption('Before the first new start.', { minMs: 1 }).prefault('1s'),
-      longest: durationOption('The pause doubles up to this, until a run has lasted a minute.', { minMs: 1 }).prefault(
-        '1m',
-      ),
+      first: duration('Before the first new start.', 1).prefault('1s'),
+      longest: duration('The pause doubles up to this, until a run has lasted a minute.', 1).prefault('1m'),
     })
     .prefault({})
     .describe('How long to wait before the program is started again.'),
@@ -38,12 +36,12 @@ export const commandSourceOptions = schema.strictObject({
       'Ids of lines that name none. content: from the place in the run and the text, so that a run that says the same again ' +
         'is absorbed; unique: every line is a new event.',
     ),
-  maxLine: sizeOption('The longest line.').prefault('1MiB'),
+  maxLine: size('The longest line.').prefault('1MiB'),
   env: envOption(
     'Variables for the program; it gets PATH, HOME, LANG, TZ, TMPDIR and MILLRACE_* beside them and nothing else.',
   ),
   cwd: directoryOption(),
-  grace: durationOption('Between SIGTERM and SIGKILL, when the program is stopped.', { maxMs: 60_000 }).prefault('2s'),
+  grace: duration('Between SIGTERM and SIGKILL, when the program is stopped.', 0, 60_000).prefault('2s'),
 })
 
 export type CommandSourceOptions = ReturnType<typeof commandSourceOptions.parse>

@@ -1,9 +1,9 @@
 import { eventTypeOption } from '../../io/event-type.ts'
 import { headersOption, urlOption } from '../../io/http-options.ts'
-import { durationOption, sizeOption } from '../../io/options.ts'
 import { createPick, type Pick } from '../../io/pick.ts'
 import { parseSchedule } from '../../io/schedule.ts'
 import { schema } from '../../plugin/schema.ts'
+import { duration, size } from '../../plugin/values.ts'
 import { nextLink } from './link.ts'
 
 /** Where a value is, with the words of the configuration. */
@@ -78,11 +78,9 @@ const map = schema
   .describe('Where the fields of events are in an item.')
 
 const backoff = schema.strictObject({
-  first: durationOption('The pause after the first failure; it doubles with each one after.', { minMs: 1 }).prefault(
-    '5s',
-  ),
-  max: durationOption('The longest pause that comes of doubling.', { minMs: 1 }).prefault('10m'),
-  maxRetryAfter: durationOption('The longest Retry-After that is honoured.').prefault('1h'),
+  first: duration('The pause after the first failure; it doubles with each one after.', 1).prefault('5s'),
+  max: duration('The longest pause that comes of doubling.', 1).prefault('10m'),
+  maxRetryAfter: duration('The longest Retry-After that is honoured.').prefault('1h'),
 })
 
 /** The options of the source `poll`. */
@@ -96,11 +94,11 @@ export const options = schema
     ]).default({}),
     params: schema.record(schema.string().min(1), scalar).default({}).describe('Query parameters of each request.'),
     body: schema.json().optional().describe('With POST: the JSON that is sent.'),
-    every: durationOption('From the beginning of one poll to the next. Default: 1m.', { minMs: 10 }).optional(),
+    every: duration('From the beginning of one poll to the next. Default: 1m.', 10).optional(),
     cron: schema.string().min(1).max(200).describe('Instead of every: when to poll, as a cron pattern.').optional(),
     timezone: schema.string().min(1).max(100).default('UTC').describe('The time zone of cron.'),
-    timeout: durationOption('How long one request may take, its whole answer included.', { minMs: 1 }).prefault('30s'),
-    maxBody: sizeOption('The largest answer that is read.').prefault('8MiB'),
+    timeout: duration('How long one request may take, its whole answer included.', 1).prefault('30s'),
+    maxBody: size('The largest answer that is read.').prefault('8MiB'),
     maxPages: schema
       .int()
       .min(1)
@@ -119,11 +117,11 @@ export const options = schema
     cursorParam: parameter(
       'The parameter that carries the cursor. Default: cursor, or since with cursorField.',
     ).optional(),
-    since: durationOption('How far back to begin while there is no cursor. Default: no limit is sent.').optional(),
+    since: duration('How far back to begin while there is no cursor. Default: no limit is sent.').optional(),
     sinceParam: parameter(
       'The parameter that carries the beginning. Default: cursorParam with cursorField, else since.',
     ).optional(),
-    overlap: durationOption(
+    overlap: duration(
       'How much before a time cursor to read again, for rows that come late. Default: 1s with cursorField, else none.',
     ).optional(),
     timeFormat: schema

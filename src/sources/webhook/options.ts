@@ -1,13 +1,10 @@
 import { eventTypeOption } from '../../io/event-type.ts'
-import { durationOption } from '../../io/options.ts'
-import { pickOption } from '../../io/pick.ts'
+import { receivedOptions } from '../../io/received-options.ts'
 import { maxSignatures, parseVerifyingSecret } from '../../io/signing.ts'
 import { schema } from '../../plugin/schema.ts'
+import { duration } from '../../plugin/values.ts'
 
 export const schemeNames = ['standard', 'github', 'stripe', 'slack', 'hmac', 'bearer'] as const
-
-const names = ['body', 'headers', 'query'] as const
-const where = (what: string) => pickOption(`Where ${what} is: a path into the body, or an expression.`, names)
 
 const secret = schema.string().min(8, { error: 'a secret has at least 8 characters' })
 
@@ -35,20 +32,13 @@ export const options = schema
       .max(100)
       .describe('With hmac: what stands before the signature, such as sha256=.')
       .optional(),
-    tolerance: durationOption('How old or new a signed time may be.', { minMs: 1_000, maxMs: 3_600_000 }).prefault(
-      '5m',
-    ),
+    tolerance: duration('How old or new a signed time may be.', 1_000, 3_600_000).prefault('5m'),
     eventType: eventTypeOption('The type of every event. Default: as the sender calls it.').optional(),
-    id: where('the id of the event').optional(),
-    map: schema
-      .strictObject({
-        type: where('the type').optional(),
-        subject: where('the subject').optional(),
-        time: where('the time (RFC 3339, or seconds since 1970)').optional(),
-        data: where('the data').optional(),
-      })
-      .describe('Where the fields of the event are. Default: as the scheme has them; data is the whole body.')
-      .default({}),
+    ...receivedOptions({
+      from: ['body', 'headers', 'query'],
+      where: 'a path into the body, or an expression',
+      otherwise: 'Default: as the scheme has them; data is the whole body.',
+    }),
     meta: schema
       .array(headerName)
       .max(20)
