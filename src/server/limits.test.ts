@@ -3,28 +3,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createAddresses } from './address.ts'
 import { tokenHash } from './auth.ts'
 import { type Route, routes } from './contract.ts'
-import type { HttpRequest } from './http.ts'
 import { createRateLimit, rateOf } from './pressure.ts'
-import { adminToken, openTestServer, order, sendRaw } from './server.test-support.ts'
-
-const shop = { name: 'shop', hash: tokenHash('shop-token'), scopes: ['ingest', 'read'] } as const
-const as = (token: string) => ({ authorization: `Bearer ${token}` })
-
-/** A request as the routes see it, whose body is never there. */
-function requestOf(headers: Record<string, string>, address = '127.0.0.1'): HttpRequest {
-  const unread = (): never => {
-    throw new Error('the body was read')
-  }
-  return {
-    method: 'POST',
-    path: '/v1/events',
-    query: '',
-    headers: { host: 'localhost', ...headers },
-    address,
-    readBody: unread,
-    chunks: unread,
-  }
-}
+import { adminToken, as, openTestServer, order, requestOf, sendRaw, shop } from './server.test-support.ts'
 
 describe('on this machine, with tokens configured', () => {
   test('a request without a token may ingest and read, one with a wrong token nothing, and admin needs its own', async () => {

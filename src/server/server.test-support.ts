@@ -4,10 +4,17 @@ import { onTestFinished } from 'vitest'
 import { openPipeline, type PipelineConfig } from '../index.ts'
 import type { Pipeline } from '../runtime/api.ts'
 import { memory } from '../stores/memory.ts'
+import { tokenHash } from './auth.ts'
+import type { HttpRequest } from './http.ts'
 import { type OpenServer, openServer, type ServerOptions } from './server.ts'
 
 export const limits = { bodyBytes: 64 * 1_024, batch: 1_000, depth: 64 }
 export const adminToken = 'mra_for-tests-0123456789abcdef'
+/** A caller who may ingest and read, with the token `shop-token`. */
+export const shop = { name: 'shop', hash: tokenHash('shop-token'), scopes: ['ingest', 'read'] } as const
+
+/** The header of a caller with this token. */
+export const as = (token: string) => ({ authorization: `Bearer ${token}` })
 
 export interface TestServer {
   readonly pipeline: Pipeline
@@ -55,6 +62,22 @@ export function withMembers(pipeline: Pipeline, members: Partial<Pipeline>): Pip
       return typeof value === 'function' ? value.bind(source) : value
     },
   })
+}
+
+/** A request as the routes see it, whose body must not be read. */
+export function requestOf(headers: Readonly<Record<string, string>>, address = '127.0.0.1'): HttpRequest {
+  const unread = (): never => {
+    throw new Error('the body was read')
+  }
+  return {
+    method: 'POST',
+    path: '/v1/events',
+    query: '',
+    headers: { host: 'localhost', ...headers },
+    address,
+    readBody: unread,
+    chunks: unread,
+  }
 }
 
 /** Sends bytes as they are and answers what came back until the other end closed. */

@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { openPipeline } from '../index.ts'
 import { memory } from '../stores/memory.ts'
 import { tokenHash } from './auth.ts'
-import { adminToken, limits, openTestServer, order, sendRaw, withMembers } from './server.test-support.ts'
+import { adminToken, as, limits, openTestServer, order, sendRaw, withMembers } from './server.test-support.ts'
 import { openServer } from './server.ts'
 
 describe('the connection', () => {
@@ -128,7 +128,6 @@ describe('who may call', () => {
       { name: 'viewer', hash: tokenHash('view-token'), scopes: ['read'] },
     ] as const
     const { call, publish } = await openTestServer({}, { tokens })
-    const as = (token: string) => ({ authorization: `Bearer ${token}` })
     const proxied = { 'x-forwarded-for': '203.0.113.7' }
     expect((await publish(order('1'), 'application/json', as('unknown'))).status).toBe(401)
     expect((await publish(order('1'), 'application/json', proxied)).status).toBe(401)

@@ -2,30 +2,11 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { sse } from '../sinks/sse.ts'
 import { createAuth, tokenHash } from './auth.ts'
 import { contextOf } from './context-of.ts'
-import type { HttpRequest } from './http.ts'
 import { serve } from './serve.ts'
-import { adminToken, limits, openTestServer, withMembers } from './server.test-support.ts'
+import { adminToken, as, limits, openTestServer, requestOf, shop, withMembers } from './server.test-support.ts'
 import { createTickets } from './tickets.ts'
 
-const shop = { name: 'shop', hash: tokenHash('shop-token'), scopes: ['ingest', 'read'] } as const
-const as = (token: string) => ({ authorization: `Bearer ${token}` })
 const elsewhere = { 'x-forwarded-for': '203.0.113.7' }
-
-/** A request as the routes see it, whose body is never there. */
-function requestOf(headers: Record<string, string>, address = '127.0.0.1'): HttpRequest {
-  const unread = (): never => {
-    throw new Error('the body was read')
-  }
-  return {
-    method: 'POST',
-    path: '/v1/events',
-    query: '',
-    headers: { host: 'localhost', ...headers },
-    address,
-    readBody: unread,
-    chunks: unread,
-  }
-}
 
 describe('a token', () => {
   const caller = (auth: ReturnType<typeof createAuth>) => auth.identify('Bearer shop-token')
