@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { request as httpRequest } from 'undici'
 import { AppError, type ErrorCode, errorCodes, messageOf } from '../core/errors.ts'
 import { pipelineFromPlan } from '../pipeline.ts'
 import { nodePlatform } from '../plugin/platform.ts'
@@ -64,7 +63,8 @@ export async function withApi<T>(
 export async function isThere(url: string): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(probeMs)
-    const { statusCode, body } = await httpRequest(`${url}/livez`, { signal })
+    const { request } = await import('undici')
+    const { statusCode, body } = await request(`${url}/livez`, { signal })
     const answer: unknown = JSON.parse(await body.text())
     return statusCode === 200 && (answer as { status?: unknown } | null)?.status === 'ok'
   } catch {
@@ -80,7 +80,8 @@ function remoteApi({ url, tokenPath }: Place): Api {
       ...(body !== undefined && { 'content-type': contentType }),
     }
     const options = { method, headers, ...(body !== undefined && { body }) }
-    const answer = await httpRequest(`${url}${path}`, options).catch((error: unknown) => {
+    const { request } = await import('undici')
+    const answer = await request(`${url}${path}`, options).catch((error: unknown) => {
       throw new AppError(
         'server-unreachable',
         `the server at ${url} broke off: ${messageOf(error)}. Look at its log, and try again when it answers.`,

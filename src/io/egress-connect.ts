@@ -1,7 +1,8 @@
 import { request } from 'node:http'
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net'
-import { buildConnector } from 'undici'
+import type { buildConnector } from 'undici'
 import type { EgressProxy } from '../core/egress.ts'
+import { httpLibrary } from './http-library.ts'
 
 /** The code of the error of a connection that is refused by the rules. */
 export const blockedCode = 'ERR_EGRESS_BLOCKED'
@@ -34,7 +35,7 @@ export function connectorOver(dial: Dial): buildConnector.connector {
         dialled.destroy()
         callback(error ?? new Error('no connection'), null)
       } else if (protocol === 'https:') {
-        secure ??= buildConnector({ timeout: connectMs })
+        secure ??= httpLibrary().buildConnector({ timeout: connectMs })
         secure({ ...options, httpSocket: socket }, callback)
       } else callback(null, socket)
     }

@@ -1,7 +1,8 @@
-import { type buildConnector, Pool } from 'undici'
+import type { buildConnector, Pool } from 'undici'
 import { type EgressRules, publicOnly } from '../core/egress.ts'
 import { createEgressGuard, type Resolve } from './egress-guard.ts'
 import type { NoAnswer } from './http-failure.ts'
+import { httpLibrary } from './http-library.ts'
 import { type HttpAnswer, type HttpPost, post } from './http-post.ts'
 import {
   type HttpRequest,
@@ -109,6 +110,7 @@ function createPool(
   connect: buildConnector.connector,
   { keepAliveMs = 30_000, connections }: HttpClientOptions,
 ): Pool {
+  const { Pool } = httpLibrary()
   return new Pool(origin, {
     keepAliveTimeout: keepAliveMs,
     pipelining: 1,

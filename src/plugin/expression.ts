@@ -1,4 +1,5 @@
-import { Environment } from '@marcbachmann/cel-js'
+import { createRequire } from 'node:module'
+import type { Environment } from '@marcbachmann/cel-js'
 import type { Event, Json } from '../core/event.ts'
 
 /** A compiled expression: pure, bounded, and without loops over anything but the values it is given. */
@@ -26,9 +27,13 @@ const limits = { maxAstNodes: 1000, maxDepth: 50, maxListElements: 200, maxMapEn
 /** A result larger than this many values is an error: nested macros can multiply. */
 const maxValues = 10_000
 
+const require = createRequire(import.meta.url)
+
 /** JSON has one kind of number, CEL several: whole literals in an expression work with numbers of the data. */
 function createEnvironment(): Environment {
-  const environment = new Environment({ homogeneousAggregateLiterals: false, enableOptionalTypes: true, limits })
+  // Loaded at the first expression only: nobody else pays for it.
+  const { Environment: Cel } = require('@marcbachmann/cel-js') as typeof import('@marcbachmann/cel-js')
+  const environment = new Cel({ homogeneousAggregateLiterals: false, enableOptionalTypes: true, limits })
   const operations: Readonly<Record<string, (a: number, b: number) => number>> = {
     '+': (a, b) => a + b,
     '-': (a, b) => a - b,
