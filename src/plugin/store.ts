@@ -26,8 +26,11 @@ export interface Commit {
   readonly events?: readonly EventRecord[] | undefined
   /** Parallel to `events`: the stream an event belongs to, for types declared as streams; writes a stream index row. */
   readonly streams?: readonly (string | undefined)[] | undefined
-  /** Refuses the commit unless the stream is at this version (0: it does not exist). */
-  readonly expect?: { readonly stream: string; readonly version: number } | undefined
+  /**
+   * Refuses the commit unless the stream is at this version (0: it does not exist; absent: whatever it is) and every event is
+   * new. So what is appended to a stream is appended whole.
+   */
+  readonly expect?: { readonly stream: string; readonly version?: number | undefined } | undefined
   /** The source's bookmark, stored with the events it covers. */
   readonly cursor?: { readonly source: string; readonly value: string } | undefined
   readonly ledgers?: readonly LedgerChange[] | undefined
@@ -59,8 +62,35 @@ export interface LedgerChange {
 }
 
 export type CommitResult =
-  | { readonly kind: 'ok'; readonly events: readonly AppendResult[]; readonly durability: Durability }
-  | { readonly kind: 'refused'; readonly reason: 'stale-epoch' | 'expect'; readonly detail: string }
+  | {
+      readonly kind: 'ok'
+      readonly events: readonly AppendResult[]
+      readonly durability: Durability
+      /** With `expect`: the version of its stream after this commit. */
+      readonly version?: number | undefined
+    }
+  | {
+      readonly kind: 'refused'
+      /** `expect`: the stream is at another version; `known`: a stream is expected, and an event is there already. */
+      readonly reason: 'stale-epoch' | 'expect' | 'known'
+      readonly detail: string
+      /** For `expect`: the version that the stream is at. */
+      readonly version?: number | undefined
+    }
+
+/** An event of a stream with its place there: the first one has version 1. */
+export interface StreamEvent {
+  readonly version: number
+  readonly event: Event
+}
+
+/** Events of a stream, and how far it went when they were read. */
+export interface StreamPage {
+  /** Counts every event that was ever appended to it; 0 when it does not exist. */
+  readonly version: number
+  /** In order of version. What retention removed is left out: then the first one does not follow what was asked for. */
+  readonly events: readonly StreamEvent[]
+}
 
 /** `duplicate` and `conflict` carry the sequence of the event that is there. */
 export interface AppendResult {
@@ -104,7 +134,13 @@ export interface RowQuery {
 
 export type KeptQuery =
   | { readonly stage: string; readonly keys: readonly string[] }
-  | { readonly stage: string; readonly after?: string | undefined; readonly limit: number }
+  | {
+      readonly stage: string
+      readonly after?: string | undefined
+      /** Only keys that begin with this. */
+      readonly prefix?: string | undefined
+      readonly limit: number
+    }
   | { readonly dueBefore: number; readonly limit: number }
 
 export interface DeadQuery {
@@ -200,8 +236,10 @@ export interface Store {
   /** Sequence of the first event appended at or after a time; head + 1 when there is none. */
   sequenceAt(timeMs: number): Promise<Sequence>
   query(query: EventQuery): Promise<EventPage>
-  /** Sequences of a declared stream in order of version, after a version. */
-  readStream(stream: string, afterVersion: number, limit: number): Promise<readonly Event[]>
+  /** Events of a stream after a version: at most `limit`, fewer when they are large, none only when none are kept. */
+  readStream(stream: string, afterVersion: number, limit: number): Promise<StreamPage>
+  /** The version that a stream was at when the log was at a sequence: how many events at or below it are in the stream. */
+  versionAt(stream: string, sequence: Sequence): Promise<number>
 
   /**
    * Takes ownership of a ledger: creates it from `initial` when it is not there, raises the epoch, and answers what is stored.

@@ -62,6 +62,7 @@ function openMemoryStore(platform: Platform): Store {
     sequenceAt: guarded('read', (timeMs) => log.sequenceAt(timeMs)),
     query: guarded('search', (query) => log.query(query)),
     readStream: guarded('read', (stream, afterVersion, limit) => log.readStream(stream, afterVersion, limit)),
+    versionAt: guarded('read', (stream, sequence) => log.versionAt(stream, sequence)),
     openLedger: guarded('open a ledger', (subscription, partition, owner, initial) =>
       ledgers.open(subscription, partition, owner, initial),
     ),
@@ -135,14 +136,19 @@ function applyCommit(
   }
   if (expect !== undefined) {
     const version = log.version(expect.stream)
-    if (version !== expect.version) {
+    if (expect.version !== undefined && version !== expect.version) {
       const detail = `the stream ${expect.stream} is at version ${version}, expected ${expect.version}`
-      return { kind: 'refused', reason: 'expect', detail }
+      return { kind: 'refused', reason: 'expect', detail, version }
     }
   }
   const plan = log.plan(events, streams, now)
   log.apply(plan)
   if (cursor !== undefined) cursors.set(cursor.source, cursor.value)
+  if (expect !== undefined && plan.stored.length < events.length) {
+    const known = plan.results.findIndex(({ status }) => status !== 'stored')
+    return { kind: 'refused', reason: 'known', detail: `event ${known} of the commit is there already` }
+  }
   for (const change of changes) ledgers.apply(change)
-  return { kind: 'ok', events: plan.results, durability: 'memory' }
+  const result = { kind: 'ok', events: plan.results, durability: 'memory' } as const
+  return expect === undefined ? result : { ...result, version: log.version(expect.stream) }
 }

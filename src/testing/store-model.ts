@@ -128,7 +128,11 @@ function toChange(change: ModelChange, epoch: number): NonNullable<Commit['ledge
 function applyToModel(model: Model, commit: ModelCommit): readonly AppendResult[] | string {
   const { events, cursor, stream, ledger } = commit
   if (ledger !== undefined && ledger.stale !== 0) return 'stale-epoch'
-  if (stream?.expect !== undefined && stream.expect !== model.stream.length) return 'expect'
+  if (stream?.expect !== undefined) {
+    if (stream.expect !== model.stream.length) return 'expect'
+    const ids = events.map(([id]) => id)
+    if (new Set(ids).size < ids.length || model.log.some(({ id }) => ids.includes(id))) return 'known'
+  }
   const results = events.map(([id, content]): AppendResult => {
     const known = model.log.find((entry) => entry.id === id)
     if (known !== undefined) {
@@ -179,8 +183,13 @@ async function compare(store: Store, model: Model, when: string): Promise<void> 
   )
   same([store.head(), store.oldest()], [model.head, model.pruned + 1], when)
   same(await store.cursor('shop'), model.cursor, when)
-  const streamed = model.stream.filter((sequence) => sequence > model.pruned)
-  same(sequencesOf(await store.readStream('stream', 0, 10_000)), streamed, when)
+  const streamed = model.stream.map((sequence, index) => [index + 1, sequence] as const)
+  const stream = await store.readStream('stream', 0, 10_000)
+  same(
+    [stream.version, stream.events.map(({ version, event: { sequence } }) => [version, sequence])],
+    [model.stream.length, streamed.filter(([, sequence]) => sequence > model.pruned)],
+    when,
+  )
   same(sequencesOf(await store.rows('crm', { limit: 10_000 })), ascending([...model.rows]), when)
   same(sequencesOf(await store.dead('crm', { limit: 10_000 })), ascending([...model.dead]), when)
   same(await store.held('crm'), model.held.length === 0 ? [] : [{ key: 'k', sequences: model.held }], when)

@@ -1,7 +1,7 @@
 import { isSameContent } from '../../core/content.ts'
 import { Event, type EventRecord, type Sequence } from '../../core/event.ts'
 import { compilePatterns } from '../../core/match.ts'
-import type { AppendResult, EventPage, EventQuery } from '../../plugin/store.ts'
+import type { AppendResult, EventPage, EventQuery, StreamEvent, StreamPage } from '../../plugin/store.ts'
 
 /** What is remembered of an event for deduplication; it outlives the event. */
 interface Known {
@@ -97,14 +97,19 @@ export class MemoryLog {
       .filter((event) => event !== undefined)
   }
 
-  readStream(stream: string, afterVersion: number, limit: number): Event[] {
+  readStream(stream: string, afterVersion: number, limit: number): StreamPage {
     const sequences = this.#streams.get(stream) ?? []
-    const events: Event[] = []
-    for (let index = afterVersion; index < sequences.length && events.length < limit; index++) {
-      const event = this.at(sequences[index]!)
-      if (event !== undefined) events.push(event)
+    const events: StreamEvent[] = []
+    for (let version = afterVersion + 1; version <= sequences.length && events.length < limit; version++) {
+      const event = this.at(sequences[version - 1]!)
+      if (event !== undefined) events.push({ version, event })
     }
-    return events
+    return { version: sequences.length, events }
+  }
+
+  versionAt(stream: string, sequence: Sequence): number {
+    const sequences = this.#streams.get(stream) ?? []
+    return sequences.findLastIndex((each) => each <= sequence) + 1
   }
 
   sequenceAt(timeMs: number): Sequence {

@@ -3,6 +3,7 @@ import { isSameContent } from '../../core/content.ts'
 import type { Sequence } from '../../core/event.ts'
 import { prepareRows } from './database.ts'
 import type { Dedup } from './dedup/dedup.ts'
+import type { Hash128 } from './dedup/sip-hash.ts'
 import { conflict, duplicate } from './protocol.ts'
 import {
   checkRow,
@@ -21,6 +22,8 @@ const statementRows = [64, 8, 1] as const
 export interface Appender {
   /** Deduplicates and appends one event; answers its sequence, or 0 and fills `exceptions`. */
   append(fields: readonly Field[], at: number, appendedAt: number): Sequence
+  /** True when an event with this source and id is in the log, or was appended before in this transaction. */
+  has(fields: readonly Field[], at: number): boolean
   /** Writes what is buffered. Called before COMMIT. */
   flush(): void
   head(): Sequence
@@ -74,14 +77,19 @@ export function createAppender(database: DatabaseSync, dedup: Dedup, startHead: 
     return false
   }
 
+  const isKnown = (hash: Hash128, fields: readonly Field[], at: number): boolean => {
+    const known = dedup.find(hash)
+    return known !== 0 && !isOther(fields, at, known)
+  }
+
   return {
     found,
     head: () => head,
     flush,
+    has: (fields, at) => isKnown(dedup.hash(fields[at] as string, fields[at + 1] as string), fields, at),
     append(fields, at, appendedAt) {
       const hash = dedup.hash(fields[at] as string, fields[at + 1] as string)
-      const known = dedup.find(hash)
-      if (known !== 0 && !isOther(fields, at, known)) return 0
+      if (isKnown(hash, fields, at)) return 0
       const sequence = head + 1
       dedup.add(hash, sequence)
       markTime(sequence, appendedAt)

@@ -3,7 +3,7 @@ import type { Sequence } from '../../core/event.ts'
 import { compilePatterns } from '../../core/match.ts'
 import { prepareRows } from './database.ts'
 import { sqliteCode } from './failure.ts'
-import type { WirePage, WireQuery } from './protocol.ts'
+import type { WirePage, WireQuery, WireStream } from './protocol.ts'
 import { checkRow, columnsPerEvent, corruptEvent, eventColumns } from './record.ts'
 
 /** A slice of reading ends at this size, so that one answer never blocks the main thread for long. */
@@ -25,8 +25,14 @@ export function createEventReads(database: DatabaseSync) {
   const timeOf = prepareRows(database, 'SELECT appended_at FROM events WHERE sequence = ?')
   const streamOf = prepareRows(
     database,
-    'SELECT sequence FROM streams WHERE stream = ? AND version > ? AND sequence <= ? ORDER BY version LIMIT ?',
+    'SELECT version, sequence FROM streams WHERE stream = ? AND version > ? AND sequence BETWEEN ? AND ? ORDER BY version LIMIT ?',
   )
+  const versionAt = prepareRows(
+    database,
+    'SELECT version FROM streams WHERE stream = ? AND sequence <= ? ORDER BY version DESC LIMIT 1',
+  )
+  const versionOf = (stream: string, sequence: Sequence): number =>
+    (versionAt.get(stream, sequence) as unknown as [number] | undefined)?.[0] ?? 0
 
   /** Events with these sequences, as many as fit a slice; what is damaged ends the slice, or throws when it is the first. */
   const many = (sequences: readonly Sequence[]): unknown[] => {
@@ -61,8 +67,28 @@ export function createEventReads(database: DatabaseSync) {
       return values
     },
     many,
-    stream: (stream: string, afterVersion: number, head: Sequence, limit: number): unknown[] =>
-      many((streamOf.all(stream, afterVersion, head, limit) as unknown as [number][]).map(([sequence]) => sequence)),
+    stream(
+      stream: string,
+      afterVersion: number,
+      [oldest, head]: readonly [Sequence, Sequence],
+      limit: number,
+    ): WireStream {
+      const versions: number[] = []
+      const values: unknown[] = []
+      let bytes = 0
+      for (const item of streamOf.iterate(stream, afterVersion, oldest, head, limit)) {
+        const [version, sequence] = item as unknown as [number, Sequence]
+        const row = one.get(sequence) as unknown as unknown[] | undefined
+        // Retention went on since the caller looked.
+        if (row === undefined) continue
+        checkRow(row)
+        bytes += push(values, row)
+        versions.push(version)
+        if (bytes >= bytesPerSlice) break
+      }
+      return { version: versionOf(stream, head), versions, values }
+    },
+    versionOf,
     /** Bisection: sequences are contiguous and append times ascend, except after the clock was set back. */
     sequenceAt(timeMs: number, oldest: Sequence, head: Sequence): Sequence {
       let low = oldest

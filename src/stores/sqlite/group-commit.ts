@@ -86,7 +86,10 @@ export function createGroupCommit(parts: {
   const answer = ({ members, counts, fields, sizes }: Gathered, appendedAt: number, reply: GroupReply): void => {
     const results = new Array<CommitResult>(counts.length)
     const refused = new Map(
-      reply.refused.map(([index, reason, detail]) => [index, { kind: 'refused', reason, detail } as const]),
+      reply.refused.map(([index, reason, detail, version]) => [
+        index,
+        { kind: 'refused', reason, detail, version } as const,
+      ]),
     )
     let sequence = reply.first
     let event = 0
@@ -110,6 +113,10 @@ export function createGroupCommit(parts: {
         events[position] = { status: 'stored', sequence: sequence++ }
       }
       results[index] = { kind: 'ok', events, durability }
+    }
+    for (let at = 0; at < reply.versions.length; at += 2) {
+      const index = reply.versions[at] as number
+      results[index] = { ...(results[index] as CommitResult & { kind: 'ok' }), version: reply.versions[at + 1] }
     }
     onHead(reply.head)
     let from = 0

@@ -50,7 +50,7 @@ export interface WireChange {
 /** What a commit carries beside events; most have none of it. */
 export interface WireExtra {
   readonly streams?: readonly (string | undefined)[] | undefined
-  readonly expect?: { readonly stream: string; readonly version: number } | undefined
+  readonly expect?: { readonly stream: string; readonly version?: number | undefined } | undefined
   readonly cursor?: { readonly source: string; readonly value: string } | undefined
   readonly ledgers?: readonly WireChange[] | undefined
 }
@@ -74,7 +74,20 @@ export interface GroupReply {
   readonly head: Sequence
   /** Flat triples: index of the event in the group, `duplicate` or `conflict`, the sequence that is there. */
   readonly exceptions: readonly number[]
-  readonly refused: readonly (readonly [number, 'stale-epoch' | 'expect', string])[]
+  readonly refused: readonly WireRefusal[]
+  /** Flat pairs: index of a commit that expected a stream, the version of the stream after it. */
+  readonly versions: readonly number[]
+}
+
+/** Index of the commit, why, in words, and for `expect` the version that the stream is at. */
+export type WireRefusal = readonly [index: number, reason: RefusalReason, detail: string, version?: number | undefined]
+export type RefusalReason = 'stale-epoch' | 'expect' | 'known'
+
+/** Events of a stream: their versions, and the fields of all of them. */
+export interface WireStream {
+  readonly version: number
+  readonly versions: readonly number[]
+  readonly values: readonly unknown[]
 }
 
 export interface WireLedger {

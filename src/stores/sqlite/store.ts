@@ -24,7 +24,7 @@ export interface StoreParts {
   readonly refresh: () => Promise<void>
 }
 
-type Reads = Pick<Store, 'read' | 'readMany' | 'find' | 'sequenceAt' | 'query' | 'readStream' | 'size'>
+type Reads = Pick<Store, 'read' | 'readMany' | 'find' | 'sequenceAt' | 'query' | 'readStream' | 'versionAt' | 'size'>
 type Ledgers = Pick<
   Store,
   | 'openLedger'
@@ -90,7 +90,13 @@ export function logReads({ heads, tail, reader, writer, refresh }: StoreParts): 
     },
     async readStream(stream, afterVersion, limit) {
       await refresh()
-      return decodeEvents(await reader().call('stream', stream, afterVersion, heads.head(), limit))
+      const kept = [heads.oldest(), heads.head()] as const
+      const { version, versions, values } = await reader().call('stream', stream, afterVersion, kept, limit)
+      return { version, events: decodeEvents(values).map((event, at) => ({ version: versions[at]!, event })) }
+    },
+    async versionAt(stream, sequence) {
+      await refresh()
+      return reader().call('versionOf', stream, Math.min(sequence, heads.head()))
     },
     async size() {
       await refresh()

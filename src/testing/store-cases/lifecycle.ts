@@ -129,7 +129,7 @@ export const lifecycleCases: readonly StoreCase[] = [
       same((await store.history('crm', { limit: 9 })).rows, [historyRow(1, 3)])
       assert.equal(await store.cursor('shop'), 'page-3')
       assert.equal(await store.state.get('shop', 'k'), 'v')
-      assert.equal((await store.readStream('order-1', 0, 9)).length, 1)
+      assert.equal((await store.readStream('order-1', 0, 9)).events.length, 1)
       const [ledger] = await store.ledgers()
       same(
         [ledger!.examined, ledger!.pending, ledger!.state, ledger!.reason, ledger!.openRows, ledger!.mark],
