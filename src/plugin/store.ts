@@ -255,6 +255,12 @@ export interface Store {
   ledgers(): Promise<readonly LedgerRecord[]>
   /** Forgets a subscription: ledger, rows, dead letters, history. */
   dropLedger(subscription: string): Promise<void>
+  /**
+   * Gives the ledger of `by`, with all that hangs on it, the name of another one, whose own is forgotten: in one step, so that
+   * everybody sees the one or the other, also after a crash. Takes ownership as `openLedger` does: no former owner of the two
+   * writes any more. Throws `state-conflict` when `by` has no ledger. Costs the same however much hangs on them.
+   */
+  replaceLedger(subscription: string, by: string, owner: string): Promise<LedgerRecord>
 
   rows(subscription: string, query: RowQuery): Promise<readonly DeliveryRow[]>
   /** Due time of the next `waiting` or `leased` row; undefined when there is none. */
@@ -262,6 +268,8 @@ export interface Store {
   held(subscription: string): Promise<readonly HeldRow[]>
   /** Values that stages keep: by key in no particular order, in order of key, or in order of due time. */
   kept(subscription: string, query: KeptQuery): Promise<readonly KeptRow[]>
+  /** The stages that keep values, in order of name. */
+  keptStages(subscription: string): Promise<readonly string[]>
   /** What is remembered of the batches of pull clients, in no particular order. */
   batches(subscription: string): Promise<readonly BatchRow[]>
   dead(subscription: string, query: DeadQuery): Promise<readonly DeadRow[]>

@@ -71,10 +71,12 @@ function openMemoryStore(platform: Platform): Store {
     ),
     ledgers: guarded('list ledgers', () => ledgers.records()),
     dropLedger: guarded('drop a ledger', (subscription) => ledgers.drop(subscription)),
+    replaceLedger: guarded('replace a ledger', (subscription, by, owner) => ledgers.replace(subscription, by, owner)),
     rows: guarded('read rows', (subscription, query) => ledgers.rows(subscription, query)),
     nextDue: guarded('read rows', (subscription) => ledgers.nextDue(subscription)),
     held: guarded('read rows', (subscription) => ledgers.held(subscription)),
     kept: guarded('read what stages keep', (subscription, query) => ledgers.kept(subscription, query)),
+    keptStages: guarded('read what stages keep', (subscription) => ledgers.keptStages(subscription)),
     batches: guarded('read batches', (subscription) => ledgers.batches(subscription)),
     dead: guarded('read dead letters', (subscription, query) => ledgers.dead(subscription, query)),
     history: guarded('read history', (subscription, query) => ledgers.history(subscription, query)),
@@ -142,12 +144,12 @@ function applyCommit(
     }
   }
   const plan = log.plan(events, streams, now)
-  log.apply(plan)
-  if (cursor !== undefined) cursors.set(cursor.source, cursor.value)
   if (expect !== undefined && plan.stored.length < events.length) {
     const known = plan.results.findIndex(({ status }) => status !== 'stored')
     return { kind: 'refused', reason: 'known', detail: `event ${known} of the commit is there already` }
   }
+  log.apply(plan)
+  if (cursor !== undefined) cursors.set(cursor.source, cursor.value)
   for (const change of changes) ledgers.apply(change)
   const result = { kind: 'ok', events: plan.results, durability: 'memory' } as const
   return expect === undefined ? result : { ...result, version: log.version(expect.stream) }

@@ -22,7 +22,7 @@ export interface HistoryEntry {
 
 /** One partition of one subscription's ledger, with everything that hangs on it. */
 export class MemoryLedger {
-  readonly subscription: string
+  subscription: string
   readonly partition: number
   epoch = 0
   owner = ''
@@ -118,11 +118,16 @@ export class MemoryLedger {
         .sort((a, b) => a.dueAt! - b.dueAt! || compare(a.stage, b.stage) || compare(a.key, b.key))
         .slice(0, query.limit)
     }
-    const { stage, after = '', limit } = query
+    const { stage, after, prefix = '', limit } = query
     return rows
-      .filter((row) => row.stage === stage && compare(row.key, after) > 0)
+      .filter((row) => row.stage === stage && row.key.startsWith(prefix))
+      .filter(({ key }) => after === undefined || compare(key, after) > 0)
       .sort((a, b) => compare(a.key, b.key))
       .slice(0, limit)
+  }
+
+  keptStages(): string[] {
+    return [...this.#kept.values()].map(({ stage }) => stage)
   }
 
   dead(query: DeadQuery): DeadRow[] {

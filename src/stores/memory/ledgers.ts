@@ -1,3 +1,4 @@
+import { AppError } from '../../core/errors.ts'
 import type {
   BatchRow,
   DeadRow,
@@ -56,6 +57,21 @@ export class MemoryLedgers {
     this.#partitions.delete(subscription)
   }
 
+  replace(subscription: string, by: string, owner: string): LedgerRecord {
+    const partitions = this.#partitions.get(by)
+    const ledger = partitions?.get(0)
+    if (partitions === undefined || ledger === undefined)
+      throw new AppError('state-conflict', `replacing the ledger of ${subscription} failed: there is none of ${by}`)
+    this.#partitions.delete(by)
+    this.#partitions.set(subscription, partitions)
+    for (const one of partitions.values()) {
+      one.subscription = subscription
+      one.epoch = ++this.#epochs
+      one.owner = owner
+    }
+    return ledger.record()
+  }
+
   rows(subscription: string, query: RowQuery): DeliveryRow[] {
     const rows = this.#of(subscription).flatMap((ledger) => ledger.rows(query))
     return rows.sort(rowOrder(query)).slice(0, query.limit)
@@ -75,6 +91,10 @@ export class MemoryLedgers {
   kept(subscription: string, query: KeptQuery): KeptRow[] {
     const rows = this.#of(subscription).flatMap((ledger) => ledger.kept(query))
     return 'limit' in query ? rows.slice(0, query.limit) : rows
+  }
+
+  keptStages(subscription: string): string[] {
+    return [...new Set(this.#of(subscription).flatMap((ledger) => ledger.keptStages()))].sort()
   }
 
   batches(subscription: string): BatchRow[] {

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Sequence } from '../../core/event.ts'
 import { compilePatterns } from '../../core/match.ts'
 import type { DeadQuery, HistoryQuery, KeptQuery, RowQuery } from '../../plugin/store.ts'
@@ -7,17 +7,23 @@ import type { WireLedger } from './protocol.ts'
 
 type Value = string | number
 
+/** Files of earlier versions that are only read: all rows of a ledger are under its name. */
+const hasPlaces = (database: DatabaseSync): boolean => (scalar(database, 'PRAGMA user_version') ?? 0) >= 4
+
 /** Every ledger, or one subscription's, with what is counted from its rows. */
 export function readLedgers(database: DatabaseSync, subscription?: string): WireLedger[] {
-  const only = subscription === undefined ? '' : 'WHERE subscription = :subscription'
+  const place = hasPlaces(database) ? 'ifnull(ledgers.place, ledgers.subscription)' : 'ledgers.subscription'
+  const one = subscription === undefined ? '' : 'WHERE ledgers.subscription = :subscription'
+  const only = subscription === undefined ? '' : `WHERE subscription = (SELECT ${place} FROM ledgers ${one} LIMIT 1)`
   const statement = database.prepare(
-    `WITH open AS (SELECT subscription, count(*) AS rows, min(sequence) AS lowest FROM deliveries ${only} GROUP BY subscription),
-            waiting AS (SELECT subscription, sum(count) AS rows, min(lowest) AS lowest FROM held ${only} GROUP BY subscription),
-            died AS (SELECT subscription, count(*) AS rows FROM dead ${only} GROUP BY subscription)
+    `WITH open AS (SELECT subscription AS at, count(*) AS rows, min(sequence) AS lowest FROM deliveries ${only} GROUP BY subscription),
+            waiting AS (SELECT subscription AS at, sum(count) AS rows, min(lowest) AS lowest FROM held ${only} GROUP BY subscription),
+            died AS (SELECT subscription AS at, count(*) AS rows FROM dead ${only} GROUP BY subscription)
        SELECT ledgers.*, ifnull(open.rows, 0) + ifnull(waiting.rows, 0) AS openRows, ifnull(died.rows, 0) AS deadRows,
               min(ifnull(open.lowest, waiting.lowest), ifnull(waiting.lowest, open.lowest)) AS lowestRow
-       FROM ledgers LEFT JOIN open USING (subscription) LEFT JOIN waiting USING (subscription) LEFT JOIN died USING (subscription)
-       ${only} ORDER BY subscription, partition`,
+       FROM ledgers LEFT JOIN open ON open.at = ${place} LEFT JOIN waiting ON waiting.at = ${place}
+         LEFT JOIN died ON died.at = ${place}
+       ${one} ORDER BY subscription, partition`,
   )
   const rows = subscription === undefined ? statement.all() : statement.all({ subscription })
   return rows.map((row) => ({ ...row }) as unknown as WireLedger)
@@ -25,7 +31,12 @@ export function readLedgers(database: DatabaseSync, subscription?: string): Wire
 
 /** The reader's half of the ledger statements: flat rows in the order in which rows.ts decodes them. */
 export function createLedgerReads(database: DatabaseSync) {
-  const prepare = (sql: string) => prepareRows(database, sql)
+  // Asked in the same statement, so that what is read is of one moment also when another ledger takes the name.
+  const place = hasPlaces(database)
+    ? '(SELECT ifnull(place, subscription) FROM ledgers WHERE subscription = ?1 LIMIT 1)'
+    : '?1'
+  const prepare = (sql: string) =>
+    prepareRows(database, sql.replace('WHERE subscription = ?', `WHERE subscription = ${place}`))
   const due = prepare(
     'SELECT sequence, due, body FROM deliveries WHERE subscription = ? AND due >= ? AND due <= ? AND sequence > ? ORDER BY due, sequence LIMIT ?',
   )
@@ -40,7 +51,7 @@ export function createLedgerReads(database: DatabaseSync) {
   )
   const oneDead = prepare('SELECT sequence, died, type, body FROM dead WHERE subscription = ? AND sequence = ?')
   let batches: ReturnType<typeof prepare> | undefined
-  let kept: Readonly<Record<'one' | 'after' | 'due', ReturnType<typeof prepare>>> | undefined
+  let kept: ReturnType<typeof prepareKept> | undefined
   const span = prepare('SELECT span FROM history_span WHERE subscription = ?')
   const historyOf = prepare(
     'SELECT last, n, first, at, body FROM history WHERE subscription = ? AND last >= ? AND last <= ? AND first <= ? ORDER BY last, n LIMIT ?',
@@ -76,19 +87,31 @@ export function createLedgerReads(database: DatabaseSync) {
     kept(subscription: string, query: KeptQuery): unknown[] {
       // A file of an earlier version that is only read has no such table.
       if ((scalar(database, 'PRAGMA user_version') ?? 0) < 3) return []
-      kept ??= {
-        one: prepare('SELECT stage, key, due, value FROM kept WHERE subscription = ? AND stage = ? AND key = ?'),
-        after: prepare(
-          'SELECT stage, key, due, value FROM kept WHERE subscription = ? AND stage = ? AND key > ? ORDER BY key LIMIT ?',
-        ),
-        due: prepare(
-          'SELECT stage, key, due, value FROM kept WHERE subscription = ? AND due <= ? ORDER BY due, stage, key LIMIT ?',
-        ),
-      }
-      const { one, after, due } = kept
+      kept ??= prepareKept(prepare)
+      const { one, from, after, due } = kept
       if ('keys' in query) return query.keys.flatMap((key) => one.all(subscription, query.stage, key))
       if ('dueBefore' in query) return due.all(subscription, query.dueBefore, query.limit)
-      return after.all(subscription, query.stage, query.after ?? '', query.limit)
+      const { stage, limit, prefix = '' } = query
+      const isBefore = query.after === undefined || Buffer.compare(Buffer.from(query.after), Buffer.from(prefix)) < 0
+      const [statement, least] = isBefore ? [from, prefix] : ([after, query.after!] as const)
+      if (prefix === '') return statement.all(subscription, stage, least, limit)
+      const found: unknown[] = []
+      for (const row of statement.iterate(subscription, stage, least, limit)) {
+        if (!(row as unknown as string[])[1]!.startsWith(prefix)) break
+        found.push(row)
+      }
+      return found
+    },
+    keptStages(subscription: string): string[] {
+      if ((scalar(database, 'PRAGMA user_version') ?? 0) < 3) return []
+      kept ??= prepareKept(prepare)
+      const stages: string[] = []
+      for (let stage = ''; ; ) {
+        const row = kept.next.get(subscription, stage) as unknown as [string] | undefined
+        if (row === undefined) return stages
+        stage = row[0]
+        stages.push(stage)
+      }
     },
     dead(subscription: string, query: DeadQuery): unknown[] {
       const isType = query.type === undefined ? () => true : compilePatterns(query.type)
@@ -120,6 +143,18 @@ export function createLedgerReads(database: DatabaseSync) {
       return (rows as unknown as Value[][]).filter(isLater).slice(0, query.limit)
     },
     historyBase: (subscription: string): unknown[] => base.all(subscription),
+  }
+}
+
+function prepareKept(prepare: (sql: string) => StatementSync) {
+  const columns = 'SELECT stage, key, due, value FROM kept WHERE subscription = ?'
+  return {
+    one: prepare(`${columns} AND stage = ? AND key = ?`),
+    from: prepare(`${columns} AND stage = ? AND key >= ? ORDER BY key LIMIT ?`),
+    after: prepare(`${columns} AND stage = ? AND key > ? ORDER BY key LIMIT ?`),
+    due: prepare(`${columns} AND due <= ? ORDER BY due, stage, key LIMIT ?`),
+    // One step along the index for each stage, however many keys it has.
+    next: prepare('SELECT stage FROM kept WHERE subscription = ? AND stage > ? ORDER BY stage LIMIT 1'),
   }
 }
 

@@ -2,16 +2,23 @@ import type { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../../core/errors.ts'
 import { scalar } from './database.ts'
 import { readLedgers } from './ledger-reads.ts'
+import { createPlaces } from './places.ts'
 import type { WireChange, WireLedger } from './protocol.ts'
+import { dropSlice } from './prune.ts'
 
 /** Everything that changes in ledgers, within a transaction that the caller owns. */
 export interface LedgerWrites {
   /** Why a change is refused; undefined when its epoch is the newest. */
   staleness(change: WireChange): string | undefined
   apply(change: WireChange): void
-  /** Refuses all who ever owned the subscription, also when it is made anew. Called before its rows are dropped. */
-  fence(subscription: string): void
+  /** Refuses all who ever owned the subscription, also when it is made anew, and removes a slice of it; true when nothing is left. */
+  drop(subscription: string): boolean
   setMark(subscription: string, partition: number, epoch: number, mark: string | null): void
+  /** Gives one ledger the name of another, which is forgotten; its rows are left over. */
+  replace(subscription: string, by: string, owner: string): WireLedger
+  /** Removes a slice of rows that are left over; true when there are more. */
+  clearLeavings(): boolean
+  hasLeavings(): boolean
   open(wanted: readonly { subscription: string; partition: number; initial: string }[], owner: string): WireLedger[]
 }
 
@@ -22,10 +29,13 @@ export function createLedgerWrites(database: DatabaseSync, generation: number): 
   const prepare = (sql: string) => database.prepare(sql)
   const setMeta = prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)')
   const insertLedger = prepare(
-    `INSERT INTO ledgers (subscription, partition, epoch, owner, body) VALUES (?, ?, ?, ?, ?)
+    `INSERT INTO ledgers (subscription, partition, epoch, owner, body, place) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT (subscription, partition) DO UPDATE SET epoch = epoch + 1, owner = excluded.owner`,
   )
-  const epochOf = prepare('SELECT epoch FROM ledgers WHERE subscription = ? AND partition = ?')
+  const rowOf = prepare('SELECT epoch, place FROM ledgers WHERE subscription = ? AND partition = ?')
+  const rename = prepare('UPDATE ledgers SET subscription = ?, place = ?, epoch = ?, owner = ? WHERE subscription = ?')
+  const unledger = prepare('DELETE FROM ledgers WHERE subscription = ?')
+  const places = createPlaces(database)
   const setBody = prepare('UPDATE ledgers SET body = ? WHERE subscription = ? AND partition = ?')
   const setMark = prepare('UPDATE ledgers SET mark = ? WHERE subscription = ? AND partition = ?')
   const put = prepare('INSERT OR REPLACE INTO deliveries (subscription, sequence, due, body) VALUES (?, ?, ?, ?)')
@@ -74,20 +84,50 @@ export function createLedgerWrites(database: DatabaseSync, generation: number): 
     }
   }
 
+  const fence = (subscription: string): void => {
+    for (const key of [...epochs.keys()]) {
+      if (key.slice(key.indexOf(' ') + 1) !== subscription) continue
+      epochFloor = Math.max(epochFloor, epochs.get(key) ?? 0)
+      epochs.delete(key)
+    }
+    setMeta.run('epoch-floor', epochFloor)
+  }
+
   return {
     staleness,
-    fence(subscription) {
-      for (const key of [...epochs.keys()]) {
-        if (key.slice(key.indexOf(' ') + 1) !== subscription) continue
-        epochFloor = Math.max(epochFloor, epochs.get(key) ?? 0)
-        epochs.delete(key)
-      }
+    drop(subscription) {
+      fence(subscription)
+      const place = places.of(subscription)
+      if (!dropSlice(database, subscription, place)) return false
+      spans.delete(place)
+      places.forget(subscription)
+      return true
+    },
+    clearLeavings: () => places.clear(),
+    hasLeavings: () => places.hasLeavings,
+    replace(subscription, by, owner) {
+      const partitions = [...epochs.keys()].filter((key) => key.slice(key.indexOf(' ') + 1) === by)
+      if (partitions.length === 0)
+        throw new AppError('state-conflict', `replacing the ledger of ${subscription} failed: there is none of ${by}`)
+      const place = places.of(by)
+      const left = places.of(subscription)
+      fence(subscription)
+      fence(by)
+      epochFloor += 1
       setMeta.run('epoch-floor', epochFloor)
+      if (unledger.run(subscription).changes !== 0) places.leave(left)
+      spans.delete(left)
+      rename.run(subscription, place === subscription ? null : place, epochFloor, owner, by)
+      places.forget(by)
+      places.set(subscription, place)
+      for (const key of partitions) epochs.set(keyOf(subscription, Number(key.split(' ', 1)[0])), epochFloor)
+      return readLedgers(database, subscription)[0]!
     },
     apply(change) {
-      const { subscription, partition } = change
-      if (change.ledger !== undefined) setBody.run(change.ledger, subscription, partition)
-      if (change.mark !== undefined) setMark.run(change.mark, subscription, partition)
+      const { subscription: name, partition } = change
+      if (change.ledger !== undefined) setBody.run(change.ledger, name, partition)
+      if (change.mark !== undefined) setMark.run(change.mark, name, partition)
+      const subscription = places.of(name)
       for (const sequence of change.remove ?? []) remove.run(subscription, sequence)
       for (let rows = change.put ?? [], at = 0; at < rows.length; at += 3) {
         put.run(subscription, rows[at] as number, rows[at + 1] as number, rows[at + 2] as string)
@@ -134,9 +174,12 @@ export function createLedgerWrites(database: DatabaseSync, generation: number): 
     },
     open(wanted, owner) {
       for (const { subscription, partition, initial } of wanted) {
-        insertLedger.run(subscription, partition, epochFloor + 1, owner, initial)
-        const row = epochOf.get(subscription, partition) as { epoch: number }
+        const free = places.free(subscription)
+        const given = free === subscription ? null : free
+        insertLedger.run(subscription, partition, epochFloor + 1, owner, initial, given)
+        const row = rowOf.get(subscription, partition) as { epoch: number; place: string | null }
         epochs.set(keyOf(subscription, partition), row.epoch)
+        places.set(subscription, row.place ?? subscription)
       }
       // One that comes to thousands of others does not read them all.
       const [one] = wanted

@@ -87,16 +87,22 @@ const subscriptionTables = [
 ] as const
 
 /** Removes a slice of a subscription's rows, its ledger last; true when nothing is left. */
-export function dropSlice(database: DatabaseSync, subscription: string): boolean {
+export function dropSlice(database: DatabaseSync, subscription: string, place: string): boolean {
+  if (!dropRows(database, place)) return false
+  database.prepare('DELETE FROM ledgers WHERE subscription = ?').run(subscription)
+  return true
+}
+
+/** Removes a slice of the rows of a place; true when nothing is left. */
+export function dropRows(database: DatabaseSync, place: string): boolean {
   for (const [table, key] of subscriptionTables) {
     const columns = key.replaceAll(/[()]/g, '')
     const { changes } = database
       .prepare(
         `DELETE FROM ${table} WHERE subscription = ? AND ${key} IN (SELECT ${columns} FROM ${table} WHERE subscription = ? LIMIT ?)`,
       )
-      .run(subscription, subscription, rowsPerSlice)
+      .run(place, place, rowsPerSlice)
     if (Number(changes) > 0) return false
   }
-  database.prepare('DELETE FROM ledgers WHERE subscription = ?').run(subscription)
   return true
 }

@@ -31,11 +31,13 @@ type Ledgers = Pick<
   | 'openLedgers'
   | 'ledgers'
   | 'dropLedger'
+  | 'replaceLedger'
   | 'rows'
   | 'nextDue'
   | 'held'
   | 'batches'
   | 'kept'
+  | 'keptStages'
   | 'dead'
   | 'history'
   | 'historyBase'
@@ -149,10 +151,13 @@ export function ledgerMethods({ reader, writer }: StoreParts): Ledgers {
         // Commits go in between the slices.
       }
     },
+    replaceLedger: async (subscription, by, owner) =>
+      decodeLedger(await writer().call('replaceLedger', subscription, by, owner)),
     rows: async (subscription, query) => (await reader().call('rows', subscription, query)).map(decodeDelivery),
     nextDue: async (subscription) => (await reader().call('nextDue', subscription)) ?? undefined,
     held: async (subscription) => (await reader().call('held', subscription)).map(decodeHeld),
     kept: async (subscription, query) => (await reader().call('kept', subscription, query)).map(decodeKept),
+    keptStages: (subscription) => reader().call('keptStages', subscription),
     batches: async (subscription) => (await reader().call('batches', subscription)).map(decodeBatch),
     dead: async (subscription, query) => (await reader().call('dead', subscription, query)).map(decodeDead),
     async history(subscription, query) {

@@ -6,7 +6,7 @@ import { applyGroup, type CommitStatements, prepareCommits } from './commit-grou
 import { setDurability } from './database.ts'
 import { takeLock } from './lock.ts'
 import type { GroupReply, WireGroup, WireLedger, WriterData, WriterOpened } from './protocol.ts'
-import { dropSlice, lastBefore, pruneEvents, pruneHistory, pruneMarks } from './prune.ts'
+import { lastBefore, pruneEvents, pruneHistory, pruneMarks } from './prune.ts'
 import { inTransaction } from './transaction.ts'
 import { openWriterState, type WriterState } from './writer-state.ts'
 
@@ -26,6 +26,7 @@ export interface WriterOperations {
   ): WireLedger[]
   /** Call until true. */
   dropLedger(subscription: string): boolean
+  replaceLedger(subscription: string, by: string, owner: string): WireLedger
   find(source: string, id: string): Sequence
   setState(source: string, key: string, value: string, at: number): void
   deleteState(source: string, key: string | undefined): void
@@ -38,7 +39,7 @@ export interface WriterOperations {
   checkWritable(): void
   /** Moves what the checkpoint thread left of the write-ahead log. */
   finishCheckpoint(): void
-  /** Background work for an idle moment: sealing, merging, moving the write-ahead log. True when there is more. */
+  /** Background work for an idle moment: sealing, merging, removing what is left over, moving the write-ahead log. True when there is more. */
   tidy(): boolean
   close(): void
 }
@@ -114,11 +115,9 @@ export function createWriter(data: WriterData): WriterOperations {
         state.ledgers.setMark(subscription, partition, epoch, mark),
       ),
     openLedgers: (wanted, owner) => write('opening ledgers', ({ state }) => state.ledgers.open(wanted, owner)),
-    dropLedger: (subscription) =>
-      writeUnsynced('dropping a ledger', ({ state }) => {
-        state.ledgers.fence(subscription)
-        return dropSlice(state.database, subscription)
-      }),
+    dropLedger: (subscription) => writeUnsynced('dropping a ledger', ({ state }) => state.ledgers.drop(subscription)),
+    replaceLedger: (subscription, by, owner) =>
+      write('replacing a ledger', ({ state }) => state.ledgers.replace(subscription, by, owner)),
     find(source, id) {
       const { dedup } = current().state
       return dedup.find(dedup.hash(source, id))
@@ -169,8 +168,9 @@ export function createWriter(data: WriterData): WriterOperations {
       if (state.dedup.isBehind()) {
         writeUnsynced('sorting identities', () => state.dedup.work(8192))
       }
+      const hasLeavings = state.ledgers.hasLeavings() && writeUnsynced('clearing', () => state.ledgers.clearLeavings())
       if (checkpoint.pending() > pagesBeforeCheckpoint) checkpoint.run()
-      return live?.state.dedup.isBehind() ?? false
+      return hasLeavings || (live?.state.dedup.isBehind() ?? false)
     },
     close() {
       if (isClosed) return

@@ -17,6 +17,7 @@ import { payloadCases } from './payloads.ts'
 import { pruneCases } from './prune.ts'
 import { queryCases } from './query.ts'
 import { readingCases } from './reading.ts'
+import { replacingCases } from './replacing.ts'
 import { rowCases } from './rows-and-due.ts'
 import { streamCases } from './streams.ts'
 
@@ -31,6 +32,7 @@ export const storeCases: Readonly<Record<string, readonly StoreCase[]>> = {
   'held keys': heldCases,
   'batches of pull clients': batchCases,
   'values that stages keep': keptCases,
+  'ledgers that replace others': replacingCases,
   history: historyCases,
   'cursors and state': cursorCases,
   reading: readingCases,

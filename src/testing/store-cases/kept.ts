@@ -52,6 +52,29 @@ export const keptCases: readonly StoreCase[] = [
     },
   },
   {
+    promise: 'kept values are listed by the beginning of their key, an empty key included, and by their stages',
+    ids: ['S3-14'],
+    async run({ open }) {
+      const store = await open()
+      const crm = await own(store, 'crm')
+      same(await store.keptStages('crm'), [])
+      const keys = ['', 'a', 'a/1', 'a/2', 'a/😀', 'a0', 'b', 'é']
+      await crm.change({ kept: [...keys.map((key) => row(key, '1')), row('x', '1', { stage: 'sum' })] })
+      const listed = async (more: object) =>
+        (await store.kept('crm', { stage: 'count', limit: 100, ...more })).map(({ key }) => key)
+      assert.deepEqual(await listed({}), keys)
+      assert.deepEqual(await listed({ after: '' }), keys.slice(1))
+      assert.deepEqual(await listed({ prefix: 'a/' }), ['a/1', 'a/2', 'a/😀'])
+      assert.deepEqual(await listed({ prefix: 'a/', after: 'a/1' }), ['a/2', 'a/😀'])
+      assert.deepEqual(await listed({ prefix: 'a/', after: 'a' }), ['a/1', 'a/2', 'a/😀'])
+      assert.deepEqual(await listed({ prefix: 'a/', after: 'b' }), [])
+      assert.deepEqual(await listed({ prefix: 'a/', limit: 2 }), ['a/1', 'a/2'])
+      assert.deepEqual(await listed({ prefix: '%' }), [])
+      same(await store.keptStages('crm'), ['count', 'sum'])
+      same(await store.keptStages('other'), [])
+    },
+  },
+  {
     promise: 'kept values are written with the rest of their change or not at all, and go with their subscription',
     ids: ['G9', 'G21'],
     async run({ open }) {

@@ -7,7 +7,9 @@ import { append, events, openIn, temporaryFolder } from '../fixture.ts'
 /** A file as the first version left it: no tables of batches and kept values, and pending deliveries as a list. */
 function asOfVersionOne(folder: string, pending: readonly number[]): void {
   const database = new DatabaseSync(join(folder, 'events.db'))
-  database.exec('DROP TABLE batches; DROP TABLE kept; PRAGMA user_version = 1')
+  database.exec(
+    'DROP TABLE batches; DROP TABLE kept; DROP TABLE leavings; ALTER TABLE ledgers DROP COLUMN place; PRAGMA user_version = 1',
+  )
   const body = { start: 0, examined: 40, follows: true, pending, counters: noCounters, state: 'running' }
   database.prepare("UPDATE ledgers SET body = ? WHERE subscription = 'crm'").run(JSON.stringify(body))
   database.close()
@@ -49,6 +51,6 @@ test('a file of the first version is brought up to date where it is, with its ev
   expect(await second.verify()).toMatchObject({ ok: true })
   await second.close()
   const database = new DatabaseSync(join(folder, 'events.db'))
-  expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: 3 })
+  expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4 })
   database.close()
 })
