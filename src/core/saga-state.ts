@@ -77,6 +77,8 @@ export interface Saga {
   readonly step?: string | undefined
   /** Failed attempts of that so far. */
   readonly failures: number
+  /** True from before an attempt is made until its answer is there: when a process ends in between, it was cut off. */
+  readonly isUnderWay: boolean
   /** When the next attempt is made, or the wait is over. Absent: at once, or without end. */
   readonly dueAt?: string | undefined
   /** Why it does not complete. */
@@ -88,7 +90,7 @@ export interface Saga {
   /** Until when it must have completed. */
   readonly deadline?: string | undefined
   readonly endedAt?: string | undefined
-  /** Steps that have had an effect, or may have had one, in order; what is left of them is compensated from the end. */
+  /** Steps that have had an effect, or may have had one, in order: these are compensated, from the end. */
   readonly undo: readonly string[]
   /** By step. */
   readonly results: Readonly<Record<string, Json>>

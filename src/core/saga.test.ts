@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { afterCall, beginSaga, lapse, receive, resume, type SagaAnswer, sagaMove } from './saga.ts'
+import { afterCall, beginCall, beginSaga, lapse, receive, resume, type SagaAnswer, sagaMove } from './saga.ts'
 import {
   type ExpectedSaga,
   hasEnded,
@@ -40,7 +40,7 @@ const signal = (type = 'payment.received', isFailure?: true): SagaSignal => ({
 })
 const done = (result: number): SagaAnswer => ({ kind: 'done', result })
 const failed: SagaAnswer = { kind: 'failed', error: 'down' }
-const rejected = (isClean: boolean): SagaAnswer => ({ kind: 'rejected', error: 'no', isClean })
+const rejected: SagaAnswer = { kind: 'rejected', error: 'no' }
 
 /** A saga of these steps, taken along by answers; time stands still unless it is moved. */
 function play(plan: SagaPlan, before?: ExpectedSaga) {
@@ -50,9 +50,16 @@ function play(plan: SagaPlan, before?: ExpectedSaga) {
     get saga() {
       return saga
     },
-    move: () => sagaMove(plan, saga, now),
+    /** What it is at, begun where it is to be called. */
+    move() {
+      const move = sagaMove(plan, saga, now)
+      return move.kind === 'begin' ? sagaMove(plan, beginCall(saga), now) : move
+    },
     answer(...answers: readonly SagaAnswer[]) {
-      for (const answer of answers) saga = afterCall(plan, saga, answer, now, () => 0)
+      for (const answer of answers) {
+        expect(sagaMove(plan, saga, now)).toEqual({ kind: 'begin' })
+        saga = afterCall(plan, beginCall(saga), answer, now, () => 0)
+      }
       return at
     },
     later(ms: number) {
@@ -106,48 +113,53 @@ describe('a saga', () => {
   })
 
   test('does not compensate the step whose first attempt was rejected, and does after an attempt that may have worked', () => {
-    expect(play(three).answer(done(1), rejected(true)).saga.undo).toEqual(['reserve'])
-    expect(play(three).answer(done(1), rejected(false)).saga.undo).toEqual(['reserve', 'charge'])
-    expect(play(three).answer(done(1), failed).later(second).answer(rejected(true)).saga.undo).toEqual([
-      'reserve',
-      'charge',
-    ])
+    expect(play(three).answer(done(1), rejected).saga.undo).toEqual(['reserve'])
+    expect(play(three).answer(done(1), failed).later(second).answer(rejected).saga.undo).toEqual(['reserve', 'charge'])
+  })
+
+  test('compensates a step that was under way when its time was over, and not one that was still to be called', () => {
+    const plan = { ...three, timeoutMs: second }
+    const saga = beginSaga(plan, start, t0)
+    expect(lapse(plan, saga, t0 + second)).toMatchObject({ status: 'compensated' })
+    expect(lapse(plan, beginCall(saga), t0 + second)).toMatchObject({ status: 'compensating', undo: ['reserve'] })
+    expect(lapse(plan, saga, t0 + second - 1)).toBe(saga)
   })
 
   test('passes over steps that nothing undoes', () => {
     const plan = { steps: [run('a'), run('b', { isCompensable: false }), run('c')] }
-    const saga = play(plan).answer(done(1), done(2), rejected(true))
+    const saga = play(plan).answer(done(1), done(2), rejected)
     expect(saga.move()).toMatchObject({ kind: 'compensate', step: { name: 'a' } })
     const none = { steps: [run('a', { isCompensable: false })] }
-    expect(play(none).answer(rejected(false)).saga.status).toBe('compensated')
+    expect(play(none).answer(rejected).saga.status).toBe('compensated')
   })
 
   test('tries a compensation again, is stuck when it fails for good, and goes on there when it is resumed', () => {
-    const saga = play(three).answer(done(1), rejected(true), failed)
+    const saga = play(three).answer(done(1), rejected, failed)
     expect(saga.move()).toEqual({ kind: 'wait', untilMs: t0 + second })
     saga.later(second).answer(failed).later(second).answer(failed)
     expect(saga.saga).toMatchObject({ status: 'stuck', step: 'reserve', error: 'down', undo: ['reserve'] })
     expect(saga.move()).toEqual({ kind: 'end' })
     expect(saga.resume().move()).toMatchObject({ kind: 'compensate', step: { name: 'reserve' }, attempt: 1 })
-    expect(saga.answer(rejected(true)).saga.status).toBe('stuck')
+    expect(saga.answer(rejected).saga.status).toBe('stuck')
     expect(saga.resume().answer(done(0)).saga.status).toBe('compensated')
   })
 
   test('is not begun forward again when its time is over, and compensates without a deadline', () => {
     const plan = { ...three, timeoutMs: 5 * second }
-    expect(play(plan).later(5 * second).saga).toMatchObject({ status: 'compensating', undo: ['reserve'] })
     const slow = play(plan).answer(done(1)).later(4900).answer(failed)
     expect(slow.saga).toMatchObject({ status: 'compensating', reason: 'charge: down; the time of the saga is over' })
     expect(slow.later(60 * second).answer(failed).saga).toMatchObject({ status: 'compensating', failures: 1 })
-    const between = beginSaga(plan, start, t0)
+    const between = beginCall(beginSaga(plan, start, t0))
     expect(afterCall(plan, between, done(1), t0 + 5 * second, () => 0)).toMatchObject({ undo: ['reserve'] })
     const last = { steps: [run('only')], timeoutMs: second }
-    expect(afterCall(last, beginSaga(last, start, t0), done(1), t0 + second, () => 0).status).toBe('completed')
+    expect(afterCall(last, beginCall(beginSaga(last, start, t0)), done(1), t0 + second, () => 0).status).toBe(
+      'completed',
+    )
   })
 
   test('remembers the newest transitions only', () => {
     const plan = { steps: [run('a', { compensateRetry: every(Number.POSITIVE_INFINITY) })] }
-    const saga = play(plan).answer(rejected(false))
+    const saga = play(plan).answer(failed).later(second).answer(rejected)
     for (let n = 0; n < 100; n++) saga.later(second).answer(failed)
     expect(saga.saga.history).toHaveLength(50)
     expect(saga.saga).toMatchObject({ failures: 100, reason: 'a: no' })
@@ -159,7 +171,7 @@ describe('a saga', () => {
     expect(sagaMove({ steps: [wait('reserve')] }, saga, t0)).toEqual({ kind: 'lost', step: 'reserve' })
     const waiting = beginSaga({ steps: [wait('paid')] }, start, t0)
     expect(sagaMove({ steps: [run('paid')] }, waiting, t0)).toEqual({ kind: 'lost', step: 'paid' })
-    const back = play(three).answer(done(1), done(2), rejected(true)).saga
+    const back = play(three).answer(done(1), done(2), rejected).saga
     const fewer = { steps: [run('reserve'), run('ship')] }
     expect(sagaMove(fewer, back, t0)).toEqual({ kind: 'lost', step: 'charge' })
   })
@@ -176,7 +188,7 @@ describe('a step that waits', () => {
     expect(saga.later(9 * second).receives(signal(), 'paid')).toMatchObject({ kind: 'taken', step: 'paid' })
     expect(saga.saga).toMatchObject({ status: 'running', step: 'ship', signals: {} })
     expect(saga.saga.results['paid']).toMatchObject({ sequence: 9, data: { amount: 3 } })
-    expect(saga.answer(rejected(true)).move()).toMatchObject({ kind: 'compensate', step: { name: 'paid' } })
+    expect(saga.answer(rejected).move()).toMatchObject({ kind: 'compensate', step: { name: 'paid' } })
   })
 
   test('finds an event that came before it, or before the start', () => {
@@ -277,8 +289,8 @@ test('whatever happens and wherever it is cut off, a saga ends whole or with all
   fc.assert(
     fc.property(anyPlan, fc.array(happening, { maxLength: 40 }), (plan, happenings) => {
       let now = t0
-      /** The effects that are there, in order. */
-      const effects: string[] = []
+      /** The effects that are there. */
+      const effects = new Set<string>()
       const undone: string[] = []
       /** Steps that cannot have had an effect. */
       const spared = new Set(plan.steps.map(({ name }) => name))
@@ -288,8 +300,7 @@ test('whatever happens and wherever it is cut off, a saga ends whole or with all
         saga = JSON.parse(JSON.stringify(next)) as Saga
       }
       commit(saga)
-      /** True until an attempt was cut off: then nobody knows of it. */
-      let isSure = true
+      let wasCut = false
       const take = (what: typeof happening extends fc.Arbitrary<infer T> ? T : never): void => {
         if (what === 'time') now += second
         if (what === 'event' || what === 'refusal' || (what === 'works' && saga.status === 'waiting')) {
@@ -299,29 +310,29 @@ test('whatever happens and wherever it is cut off, a saga ends whole or with all
           if (received.kind === 'taken' && what !== 'refusal') spared.delete(received.step)
           if (received.kind === 'taken') commit(received.state as Saga)
         }
-        const before = saga
+        if (wasCut) {
+          wasCut = false
+          commit(afterCall(plan, saga, { kind: 'failed', error: 'cut off' }, now, () => 0))
+        }
         commit(lapse(plan, saga, now))
-        // It was to be called, and a crash may have hidden that it was.
-        if (before.status === 'running' && saga.status !== 'running') spared.delete(before.step!)
+        if (sagaMove(plan, saga, now).kind === 'begin') commit(beginCall(saga))
         const move = sagaMove(plan, saga, now)
         if (move.kind === 'wait') now = Math.max(now, move.untilMs ?? now + second)
         if (move.kind !== 'run' && move.kind !== 'compensate') return
         const { name } = move.step
         const hasEffect = what !== 'fails' && what !== 'is rejected' && what !== 'crash before'
-        if (hasEffect && move.kind === 'run') effects.push(name)
-        if (hasEffect && move.kind === 'compensate') {
-          // Those behind it that can be taken back are gone already.
+        if (move.kind === 'run') {
+          expect(undone).toEqual([])
+          if (what !== 'is rejected') spared.delete(name)
+          if (hasEffect) effects.add(name)
+        } else if (hasEffect) {
           undone.push(name)
-          while (effects.includes(name)) effects.splice(effects.lastIndexOf(name), 1)
+          effects.delete(name)
         }
-        if (move.kind === 'run' && what !== 'is rejected') spared.delete(name)
-        if (what.startsWith('crash')) {
-          isSure = false
-          return
-        }
-        const answer: SagaAnswer =
-          what === 'is rejected' ? rejected(isSure) : what.startsWith('fails') ? failed : { kind: 'done', result: 1 }
-        isSure = true
+        wasCut = what.startsWith('crash')
+        if (wasCut) return
+        const isFailed = what.startsWith('fails')
+        const answer: SagaAnswer = what === 'is rejected' ? rejected : isFailed ? failed : done(1)
         commit(afterCall(plan, saga, answer, now, () => 0))
       }
       for (const what of happenings) take(what)
@@ -335,12 +346,12 @@ test('whatever happens and wherever it is cut off, a saga ends whole or with all
       }
       const runs = plan.steps.filter(({ kind }) => kind === 'run')
       if (saga.status === 'completed') {
-        expect(new Set(effects)).toEqual(new Set(runs.map(({ name }) => name)))
+        expect(effects).toEqual(new Set(runs.map(({ name }) => name)))
         expect(undone).toEqual([])
         return
       }
       expect(saga.status).toBe('compensated')
-      const left = runs.filter(({ name, isCompensable }) => isCompensable && effects.includes(name))
+      const left = runs.filter(({ name, isCompensable }) => isCompensable && effects.has(name))
       expect(left).toEqual([])
       expect(undone.filter((name) => spared.has(name))).toEqual([])
       const places = undone.map((name) => plan.steps.findIndex((step) => step.name === name))

@@ -16,9 +16,9 @@ import {
  * A saga: steps one after another, and when one fails for good, the compensations of those before it in reverse.
  *
  * - `expected`: events came that a step waits for, and the start event did not yet.
- * - `running`: a step is called, or waits for its next attempt. It stands in `undo` before it is called for the first time,
- *   because from then on nobody knows whether it had an effect: an attempt that throws, times out or is cut off by a crash
- *   may have had one. It leaves `undo` only when its very first attempt says that it was rejected.
+ * - `running`: a step is called, or will be. Before every call the saga is `isUnderWay`, and the step is in `undo`: from then
+ *   on nobody knows whether it had an effect. An attempt that throws, takes too long or is cut off by the end of the process
+ *   may have had one. The step leaves `undo` only when its very first attempt says that it was rejected.
  * - `waiting`: an event is waited for; it may have come already.
  * - `compensating`: forward is over. The last step of `undo` is compensated until that succeeds, then the one before it.
  * - `completed`, `compensated`: the two ends.
@@ -27,6 +27,8 @@ import {
 
 /** What is to be done with a saga now. */
 export type SagaMove =
+  /** To be stored as under way, and then called. */
+  | { readonly kind: 'begin' }
   | { readonly kind: 'run' | 'compensate'; readonly step: SagaStepPlan; readonly attempt: number }
   /** Nothing before this time, milliseconds since 1970; undefined: before an event comes. */
   | { readonly kind: 'wait'; readonly untilMs: number | undefined }
@@ -39,8 +41,8 @@ export type SagaAnswer =
   | { readonly kind: 'done'; readonly result: Json }
   /** It may have had an effect; it may be tried again. */
   | { readonly kind: 'failed'; readonly error: string }
-  /** It will never succeed. `isClean`: no attempt before it can have had an effect either. */
-  | { readonly kind: 'rejected'; readonly error: string; readonly isClean: boolean }
+  /** It had no effect, and will never succeed. */
+  | { readonly kind: 'rejected'; readonly error: string }
 
 /** What came of an event that a step may wait for. */
 export type SagaReceived =
@@ -52,6 +54,7 @@ export function beginSaga(plan: SagaPlan, start: SagaStart, nowMs: number, befor
   const saga: Saga = {
     status: 'running',
     failures: 0,
+    isUnderWay: false,
     start,
     startedAt: timeText(nowMs),
     deadline: plan.timeoutMs === undefined ? undefined : timeText(nowMs + plan.timeoutMs),
@@ -72,7 +75,15 @@ export function sagaMove(plan: SagaPlan, saga: Saga, nowMs: number): SagaMove {
   const dueMs = msOf(saga.dueAt)
   if (saga.status === 'waiting') return { kind: 'wait', untilMs: earlier(dueMs, msOf(saga.deadline)) }
   if (dueMs !== undefined && dueMs > nowMs) return { kind: 'wait', untilMs: dueMs }
+  if (!saga.isUnderWay) return { kind: 'begin' }
   return { kind: saga.status === 'running' ? 'run' : 'compensate', step, attempt: saga.failures + 1 }
+}
+
+/** Its call is about to be made. */
+export function beginCall(saga: Saga): Saga {
+  const isNew = saga.status === 'running' && saga.failures === 0
+  const undo = isNew ? [...saga.undo, saga.step!] : saga.undo
+  return { ...saga, isUnderWay: true, dueAt: undefined, undo }
 }
 
 /** What time has done to it: the same saga where it did nothing. */
@@ -98,14 +109,19 @@ export function afterCall(plan: SagaPlan, saga: Saga, answer: SagaAnswer, nowMs:
   const { error } = answer
   const failures = saga.failures + 1
   const what = !isForward ? 'compensation failed' : answer.kind
-  const failed = noted({ ...saga, failures, error }, nowMs, { what, step: step.name, attempt: failures, error })
+  const failed = noted({ ...saga, isUnderWay: false, failures, error }, nowMs, {
+    what,
+    step: step.name,
+    attempt: failures,
+    error,
+  })
   const policy = isForward ? step.retry : step.compensateRetry
   const delayMs = answer.kind === 'rejected' ? undefined : nextDelayMs(policy, failures, random)
   const reason = `${step.name}: ${error}`
   if (delayMs === undefined) {
     if (!isForward) return stick(failed, nowMs)
-    const isUndone = answer.kind === 'rejected' && answer.isClean && saga.failures === 0
-    return fail(plan, isUndone ? withoutLast(failed) : failed, reason, nowMs)
+    const isClean = answer.kind === 'rejected' && saga.failures === 0
+    return fail(plan, isClean ? withoutLast(failed) : failed, reason, nowMs)
   }
   // Compensating has no deadline: what has begun is taken back, however long it takes.
   if (isForward && isPast(saga.deadline, nowMs + delayMs)) return fail(plan, failed, `${reason}; ${outOfTime}`, nowMs)
@@ -154,8 +170,8 @@ function enter(plan: SagaPlan, saga: Saga, index: number, nowMs: number): Saga {
   if (step === undefined) return end(saga, 'completed', nowMs)
   if (isPast(saga.deadline, nowMs)) return fail(plan, saga, outOfTime, nowMs)
   const { name, waitMs } = step
-  const at: Saga = { ...saga, step: name, failures: 0, dueAt: undefined, error: undefined }
-  if (step.kind === 'run') return { ...at, status: 'running', undo: [...saga.undo, name] }
+  const at: Saga = { ...saga, step: name, failures: 0, isUnderWay: false, dueAt: undefined, error: undefined }
+  if (step.kind === 'run') return { ...at, status: 'running' }
   if (!Object.hasOwn(saga.signals, name))
     return { ...at, status: 'waiting', dueAt: waitMs === undefined ? undefined : timeText(nowMs + waitMs) }
   const { [name]: signal, ...signals } = saga.signals
@@ -167,7 +183,7 @@ function enter(plan: SagaPlan, saga: Saga, index: number, nowMs: number): Saga {
 
 /** Forward is over. */
 function fail(plan: SagaPlan, saga: Saga, reason: string, nowMs: number): Saga {
-  const failed: Saga = { ...saga, status: 'compensating', reason }
+  const failed: Saga = { ...saga, status: 'compensating', isUnderWay: false, dueAt: undefined, reason }
   return undoNext(plan, noted(failed, nowMs, { what: 'compensating', error: reason }), nowMs)
 }
 
@@ -177,7 +193,7 @@ function undoNext(plan: SagaPlan, saga: Saga, nowMs: number): Saga {
   if (name === undefined) return end(saga, 'compensated', nowMs)
   const step = plan.steps.find((each) => each.name === name)
   if (step?.isCompensable === false) return undoNext(plan, withoutLast(saga), nowMs)
-  return { ...saga, step: name, failures: 0, dueAt: undefined }
+  return { ...saga, step: name, failures: 0, isUnderWay: false }
 }
 
 function withoutLast(saga: Saga): Saga {
@@ -189,7 +205,7 @@ function stick(saga: Saga, nowMs: number): Saga {
 }
 
 function end(saga: Saga, status: 'completed' | 'compensated', nowMs: number): Saga {
-  const ended: Saga = { ...saga, status, step: undefined, failures: 0, dueAt: undefined, endedAt: timeText(nowMs) }
+  const ended: Saga = { ...saga, status, step: undefined, failures: 0, isUnderWay: false, endedAt: timeText(nowMs) }
   return noted(ended, nowMs, { what: status })
 }
 
