@@ -44,7 +44,26 @@ test.each([
 })
 
 test('a missing member is an error that names it, not a value', () => {
-  expect(value('data.missing == 1')).toMatch(/data.missing == 1: No such key: missing/)
+  expect(value('data.missing > 1')).toMatch(/data.missing > 1: No such key: missing/)
+  expect(value('data.missing')).toMatch(/No such key: missing/)
+  expect(value('data.missing + 1 == 1')).toMatch(/No such key: missing/)
+})
+
+test.each([
+  ['data.missing != true', true],
+  ['data.missing == true', false],
+  ['!(data.missing == true) && data.total != data.other', true],
+  ['(data.missing) == null', true],
+  ['data.missing.deeper["and deeper"] != "x"', true],
+  ['data.total.deeper == 1', false],
+  ['data["a.\\"b"] == null', true],
+  ['data.none == null && data.missing == data.none', true],
+  ['[{"a": 1}, {}].filter(each, each.a != 1).size()', 1],
+  ['"ü€😀" == data.missing ? 1 : data.n', 5],
+  ['event.datacontenttype == null', true],
+  ['meta.tenant == "a" && meta.shard != "b"', true],
+])('compared, a missing member is null: %s', (text, expected) => {
+  expect(value(text)).toEqual(expected)
 })
 
 test('what is wrong is found at load, with its place and what there is', () => {

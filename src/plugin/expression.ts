@@ -9,7 +9,10 @@ export interface Expression {
   readonly uses: ReadonlySet<string>
   /** A member that must be this very text for it to be true: `meta.tenant == "x"`, alone or joined by `&&`. */
   readonly only?: { readonly path: string; readonly value: string } | undefined
-  /** Its value as JSON: whole numbers are numbers. Throws an `ExpressionError` that names what failed. */
+  /**
+   * Its value as JSON: whole numbers are numbers. A missing member is null to == and !=; elsewhere, as in a > or a +, it is
+   * an `ExpressionError` that names it.
+   */
   evaluate(scope: Readonly<Record<string, unknown>>): Json
 }
 
@@ -72,7 +75,9 @@ export function compileExpression(text: string, names: readonly string[]): Compi
     const checked = run.check()
     if (!checked.valid) return { ok: false, problem: problemOf(checked.error, names) }
     const only = onlyOf(run.ast)
-    return { ok: true, expression: { text, uses, only, evaluate: (scope) => evaluate(text, run, scope) } }
+    const lenient = environment.parse(withNulls(text, run.ast))
+    lenient.check()
+    return { ok: true, expression: { text, uses, only, evaluate: (scope) => evaluate(text, lenient, scope) } }
   } catch (error) {
     return { ok: false, problem: problemOf(error, names) }
   }
@@ -194,6 +199,34 @@ function rootOf(node: unknown): string | undefined {
   return op === 'id' ? String(args) : undefined
 }
 
+interface Node {
+  readonly op?: string
+  readonly args?: unknown
+  readonly start: number
+  readonly end: number
+}
+
+/** Compared by == or !=, a member that is missing is null: `data.test != true` holds where there is no `test`. */
+function withNulls(text: string, ast: unknown): string {
+  const members: Node[] = []
+  const collect = (node: unknown): void => {
+    if (Array.isArray(node)) for (const part of node) collect(part)
+    if (typeof node !== 'object' || node === null) return
+    const { op, args } = node as Node
+    const isMember = (part: Node): boolean => (pathOf(part)?.length ?? 0) > 1
+    if (op === '==' || op === '!=') for (const side of args as readonly Node[]) if (isMember(side)) members.push(side)
+    collect(args)
+  }
+  collect(ast)
+  return members
+    .sort((a, b) => b.start - a.start)
+    .reduce((before, node) => {
+      const [name, ...rest] = pathOf(node)!
+      const member = `${name}${rest.map((each) => `[?${JSON.stringify(each)}]`).join('')}.orValue(dyn(null))`
+      return before.slice(0, node.start) + member + before.slice(node.end)
+    }, text)
+}
+
 /** The first comparison of a member with a text that holds whenever the whole does. */
 function onlyOf(node: unknown): Expression['only'] {
   const { op, args } = node as { readonly op?: string; readonly args?: readonly unknown[] }
@@ -207,6 +240,8 @@ function equality(member: unknown, literal: unknown): Expression['only'] {
   const { op, args: value } = literal as { readonly op?: string; readonly args?: unknown }
   if (op !== 'value' || typeof value !== 'string') return undefined
   const path = pathOf(member) ?? []
+  // The index joins names by dots.
+  if (path.some((name) => name.includes('.'))) return undefined
   const isKnown = path[0] === 'event' ? path.length === 2 && indexed.has(path[1]!) : path.length > 1
   return isKnown ? { path: path.join('.'), value } : undefined
 }
@@ -222,8 +257,8 @@ function pathOf(node: unknown): readonly string[] | undefined {
   const [object, member] = args as readonly [unknown, unknown]
   const name = op === '.' ? member : (member as { readonly op?: string; readonly args?: unknown }).args
   const path = pathOf(object)
-  const isPlain = typeof name === 'string' && !name.includes('.') && (op === '.' || isValue(member))
-  return path === undefined || !isPlain ? undefined : [...path, name]
+  if (path === undefined || typeof name !== 'string' || (op === '[]' && !isValue(member))) return undefined
+  return [...path, name]
 }
 
 function isValue(node: unknown): boolean {

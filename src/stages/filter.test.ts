@@ -19,6 +19,12 @@ test('an expression that cannot be evaluated, or is not a truth value, is not tr
   expect((await opened(filter, { when: 'data.n' })).process(stageInputOf())).toMatchObject({ outcome: 'discard' })
 })
 
+test('what is not there is null to == and !=', async () => {
+  const stage = await opened(filter, filter.declaration.example)
+  expect(stage.process(stageInputOf({ data: '{"total":120}' }))).toBeUndefined()
+  expect(stage.process(stageInputOf({ data: '{"test":true}' }))).toMatchObject({ outcome: 'discard' })
+})
+
 test('it sees the context, may be a function, and says a reason of its own', async () => {
   const byContext = await opened(filter, { when: 'context.kept.by == "nobody"', reason: 'nobody kept it' })
   expect(byContext.process(stageInputOf())).toEqual({ outcome: 'discard', reason: 'nobody kept it' })

@@ -57,7 +57,7 @@ const places: Readonly<Record<WebhookOptions['scheme'], Places>> = {
     type: at(
       '"slack." + body.event.type',
       '"slack." + body.type',
-      'body.command != "" ? "slack.command" : ""',
+      'has(body.command) && body.command != "" ? "slack.command" : ""',
       '"slack.received"',
     ),
     subject: at('$.event.channel', '$.channel.id', '$.channel_id'),
