@@ -1,14 +1,14 @@
 import { AppError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
-import { compilePatterns } from '../core/match.ts'
+import type { Where } from '../core/plan.ts'
 import { isReplayLedger, readLedgerName } from '../core/replay-name.ts'
 import { hasLedger, type PipelinePlan, type SubscriptionPlan } from '../plugin/pipeline-config.ts'
 import { nodePlatform } from '../plugin/platform.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
 import type { ExplainedDelivery, Explanation, Pipeline, SubscriptionStatus } from '../runtime/api.ts'
 import { auditStore } from '../runtime/audit.ts'
-import { explainDelivery } from '../runtime/explain.ts'
+import { checksOf, explainDelivery, failedIn, type LooksFor } from '../runtime/explain.ts'
 import { countReplay, replaysAtRest } from '../runtime/replay/at-rest.ts'
 import { listStored } from '../runtime/run-time/stored.ts'
 import { retiredStatus } from '../runtime/status.ts'
@@ -22,6 +22,7 @@ import { createUpcasting } from '../runtime/upcasting.ts'
 export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
   const configured = new Map(plan.subscriptions.map((each) => [each.policy.name, shapeOf(each)]))
   const known = async (): Promise<ReadonlyMap<string, Shape>> => new Map([...(await madeShapes(store)), ...configured])
+  const wheres = new Map(plan.subscriptions.map(({ policy }) => [policy.name, policy.where]))
   const refuse = async (): Promise<never> => {
     throw new AppError('store-readonly', 'nothing was changed: the store is open for reading only')
   }
@@ -91,7 +92,7 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
       return found
     },
     controlReplay: refuse,
-    explain: async (sequence, subscription) => explain(store, await known(), sequence, subscription),
+    explain: async (sequence, subscription) => explain(store, await known(), wheres, sequence, subscription),
     audit: () => auditStore(store),
     open: async () => undefined,
     start: refuse,
@@ -142,6 +143,7 @@ function statusOf(record: LedgerRecord, frontier: number, head: number, shape: S
 async function explain(
   store: Store,
   planned: ReadonlyMap<string, Shape>,
+  wheres: ReadonlyMap<string, Where | undefined>,
   sequence: number,
   subscription: string | undefined,
 ): Promise<Explanation> {
@@ -157,7 +159,8 @@ async function explain(
     // What a replay left out is no news.
     if (delivery.replay !== undefined && record.subscription !== subscription && !isPartOf(delivery)) continue
     const plan = planned.get(delivery.subscription)
-    deliveries.push(plan === undefined ? delivery : withPlan(delivery, record, plan, event))
+    const where = wheres.get(delivery.subscription)
+    deliveries.push(plan === undefined ? delivery : withPlan(delivery, record, { ...plan, where }, event))
   }
   if (event === undefined) return { sequence, unreadable, deliveries }
   const { source, id, type, subject, time, recordedtime } = event
@@ -172,17 +175,16 @@ function isPartOf({ state }: ExplainedDelivery): boolean {
 function withPlan(
   delivery: ExplainedDelivery,
   record: LedgerRecord,
-  plan: Shape,
+  plan: LooksFor,
   event: Event | undefined,
 ): ExplainedDelivery {
   const checks = event === undefined ? [] : checksOf(plan, event)
-  const failed = checks.filter(({ matched }) => !matched).map(({ check, value }) => `${check} did not match ${value}`)
-  const isFiltered = delivery.state === 'filtered' && failed.length > 0
+  const failed = delivery.state === 'filtered' ? failedIn(checks) : undefined
   const isOpen = ['unexamined', 'pending', 'waiting', 'leased'].includes(delivery.state)
   return {
     ...delivery,
     checks,
-    reason: isFiltered ? failed.join('; ') : delivery.reason,
+    reason: failed ?? delivery.reason,
     next: isOpen ? nextOf(delivery, record) : delivery.next,
   }
 }
@@ -190,20 +192,6 @@ function withPlan(
 function nextOf({ dueAt }: ExplainedDelivery, { state, reason }: LedgerRecord): string {
   if (state !== 'running') return `nothing while the subscription is ${state}: ${reason ?? 'until it is resumed'}`
   return dueAt === undefined ? 'delivered while the pipeline runs' : `tried again at ${dueAt}, while the pipeline runs`
-}
-
-function checksOf(
-  { from, match }: Shape,
-  { source, type }: { readonly source: string; readonly type: string },
-): ExplainedDelivery['checks'] {
-  return [
-    ...(from ?? []).map((each) => ({ check: `from ${each}`, value: source, matched: each === source })),
-    ...match.map((pattern) => ({
-      check: `match ${pattern}`,
-      value: type,
-      matched: compilePatterns([pattern])(type),
-    })),
-  ]
 }
 
 function unknown(name: string): AppError {

@@ -3,6 +3,7 @@ import type { LedgerRecord } from '../core/ledger-state.ts'
 import { compilePatterns } from '../core/match.ts'
 import { notBeforeOf } from '../core/not-before.ts'
 import type { Attempt } from '../core/outcome.ts'
+import type { SubscriptionPolicy } from '../core/plan.ts'
 import { readLedgerName } from '../core/replay-name.ts'
 import type { Store } from '../plugin/store.ts'
 import type { ExplainedDelivery } from './api.ts'
@@ -28,7 +29,8 @@ export async function explainDelivery(
 ): Promise<ExplainedDelivery> {
   const lane = 'policy' in subject ? subject : undefined
   const name = 'policy' in subject ? subject.name : subject.subscription
-  const checks = lane === undefined || event === undefined ? [] : checksOf(lane, lane.setup.see?.(event) ?? event)
+  const checks =
+    lane === undefined || event === undefined ? [] : checksOf(lane.policy, lane.setup.see?.(event) ?? event)
   const parts = await place(store, subject, sequence, frontier, checks)
   return {
     ...readLedgerName(name),
@@ -49,12 +51,15 @@ function reasonToWait(event: Event, { state, dueAt }: Parts): string | undefined
   return isDelayed ? `its notBefore is ${timeText(notBefore)}` : undefined
 }
 
-function checksOf({ policy }: Lane, event: Event): ExplainedDelivery['checks'] {
+/** What a subscription looks for. */
+export type LooksFor = Pick<SubscriptionPolicy, 'match'> & Partial<Pick<SubscriptionPolicy, 'from' | 'where'>>
+
+/** Each thing that a subscription looks for, with what it made of the event. */
+export function checksOf({ from, match, where }: LooksFor, event: Event): ExplainedDelivery['checks'] {
   const { type, source } = event
-  const { where } = policy
   return [
-    ...(policy.from ?? []).map((from) => ({ check: `from ${from}`, value: source, matched: from === source })),
-    ...policy.match.map((pattern) => ({
+    ...(from ?? []).map((each) => ({ check: `from ${each}`, value: source, matched: each === source })),
+    ...match.map((pattern) => ({
       check: `match ${pattern}`,
       value: type,
       matched: compilePatterns([pattern])(type),
@@ -124,10 +129,15 @@ async function place(
       reason: `${sequence - examined} events are examined before it`,
       next: blockedNext(lane, 'examined soon'),
     }
+  return { state: 'filtered', reason: failedIn(checks) ?? 'it did not match when it was examined' }
+}
+
+/** The checks that did not match, in words; undefined: there is none. */
+export function failedIn(checks: ExplainedDelivery['checks']): string | undefined {
   const failed = checks
     .filter(({ matched }) => !matched)
     .map(({ check, value }) => `${check} did not match${check.startsWith('where ') ? ':' : ''} ${value}`)
-  return { state: 'filtered', reason: failed.length > 0 ? failed.join('; ') : 'it did not match when it was examined' }
+  return failed.length > 0 ? failed.join('; ') : undefined
 }
 
 function blockedNext(lane: Lane | undefined, next: string): string {
