@@ -1,6 +1,7 @@
 import type { ListeningAddress } from './core/egress.ts'
 import { AppError } from './core/errors.ts'
 import { formatIssue } from './core/issues.ts'
+import { compilePatterns } from './core/match.ts'
 import type { SubscriptionPolicy } from './core/plan.ts'
 import type { Log, Platform } from './core/platform.ts'
 import { type Catalogue, createCatalogue } from './plugin/catalogue.ts'
@@ -117,6 +118,7 @@ function setupOf(
     log,
     limits: { dataBytes: plan.limits.bodyBytes, depth: plan.limits.depth },
     schemas: plan.schemas,
+    isStreamed: plan.streams.length === 0 ? undefined : compilePatterns(plan.streams),
     warnBytes: plan.limits.warnBytes,
     retention: plan.retention,
     dedupMs: plan.dedupMs,

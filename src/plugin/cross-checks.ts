@@ -55,6 +55,11 @@ function orderIssues(subscription: Written, catalogue: Catalogue): SchemaIssue[]
       ),
     )
   if (ordering === 'strict' && typeof concurrency === 'number' && concurrency > 1)
+  if (subscription['orderBy'] !== undefined && ordering !== 'key')
+    found.push({
+      ...issue(['orderBy'], `it says what has order within a key: write ordering: key beside it, or leave it out`),
+      isAboutKey: true,
+    })
     found.push(
       issue(
         ['concurrency'],
@@ -193,7 +198,7 @@ function stageName(entry: unknown): string | undefined {
   return typeof found === 'string' ? found : undefined
 }
 
-/** What is allowed and probably a slip of the pen: a `from` that is nearly the name of a configured source. */
+/** What is allowed and probably not meant. */
 export function crossWarnings(config: unknown): SchemaIssue[] {
   const sources = Object.keys(mapping(mapping(config)['sources']))
   return Object.entries(mapping(mapping(config)['subscriptions'])).flatMap(([name, written]) => {
@@ -209,6 +214,22 @@ export function crossWarnings(config: unknown): SchemaIssue[] {
             ['subscriptions', name, 'from', index],
             `no source of this name is configured; only events published with this source will match`,
           ),
+  return [...streamWarnings(mapping(config)), ...fromWarnings(config)]
+}
+
+function streamWarnings({ streams, retention }: Written): SchemaIssue[] {
+  const bound = ['age', 'size'].find((name) => mapping(retention)[name] !== undefined)
+  if (streams === undefined || bound === undefined) return []
+  return [
+    issue(
+      ['retention', bound],
+      'retention removes old events, of streams too, and a stream whose first events are gone cannot be folded from its beginning: keep everything where streams are the only truth',
+    ),
+  ]
+}
+
+/** A `from` that is nearly the name of a configured source: a slip of the pen. */
+function fromWarnings(config: unknown): SchemaIssue[] {
           suggestion,
         },
       ]

@@ -50,6 +50,8 @@ export interface PipelinePlan {
   readonly egress: EgressRules
   /** What events must look like, by type. */
   readonly schemas: EventSchemas
+  /** Patterns of the types whose events belong to a stream. */
+  readonly streams: readonly string[]
   readonly sources: readonly (CheckedUse<SourceDeclaration> & { readonly name: string })[]
   readonly subscriptions: readonly SubscriptionPlan[]
 }
@@ -97,6 +99,7 @@ function planOf(config: CheckedConfig): Omit<PipelinePlan, 'schemas'> {
     server: serverPlan(server),
     limits: limitsPlan(limits),
     egress,
+    streams: config.streams ?? [],
     sources: Object.entries(sources).map(([name, source]) => ({ name, ...source })),
     subscriptions: Object.entries(subscriptions).map(([name, each]) => subscriptionPlan(name, each)),
   }

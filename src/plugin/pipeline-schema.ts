@@ -135,6 +135,13 @@ export function pipelineSchema(slots: Slots) {
     egress: egressSetting.describe('What outbound HTTP may reach beside public addresses over https.').optional(),
     schemas: schemasSetting.describe('What events must look like, by type.').optional(),
     events: eventsSetting.describe('In code: types of event with a Standard Schema each.').optional(),
+    streams: schema
+      .array(patternSetting)
+      .min(1, { error: 'a pattern is needed; leave streams out when no type belongs to one' })
+      .describe(
+        'Types whose events belong to a stream, which their subject names: *, prefix.* or exact. Default: none.',
+      )
+      .optional(),
     upcast: upcastSetting
       .describe('Functions that make the next version of old data, by type and version: { use: ./upcasts.ts#name }.')
       .optional(),

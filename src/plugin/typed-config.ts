@@ -59,7 +59,8 @@ export type TypedSubscription<Types extends EventTypes, Pattern extends string> 
 export type TypedPipelineConfig<
   Types extends EventTypes,
   Patterns extends Readonly<Record<string, PatternOf<Types>>>,
-> = Omit<PipelineConfig, 'events' | 'subscriptions'> & {
+> = Omit<PipelineConfig, 'events' | 'streams' | 'subscriptions'> & {
   readonly events: Types
+  readonly streams?: readonly PatternOf<Types>[] | undefined
   readonly subscriptions?: { readonly [Name in keyof Patterns]: TypedSubscription<Types, Patterns[Name]> }
 }

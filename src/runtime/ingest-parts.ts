@@ -1,6 +1,9 @@
+import type { ErrorCode } from '../core/errors.ts'
 import type { EventRecord } from '../core/event.ts'
+import { type IsStreamed, streamOf } from '../core/stream.ts'
+import { noSchemas } from '../plugin/event-schemas.ts'
 import type { IngestResult } from '../plugin/source.ts'
-import type { AppendResult } from '../plugin/store.ts'
+import type { AppendResult, Commit } from '../plugin/store.ts'
 import { RareLog } from './rare-log.ts'
 import { SchemaGate, type Screened } from './schema-gate.ts'
 import type { EngineSetup } from './setup.ts'
@@ -20,7 +23,9 @@ export function noCounts(): IngestCounts {
 
 /** What looks at events beside the checks that every event has. */
 export interface IngestGuards {
-  /** Absent: no type has a schema. */
+  /** Absent: no type belongs to a stream. */
+  readonly isStreamed?: IsStreamed | undefined
+  /** Absent: no type has a schema or belongs to a stream. */
   readonly gate?: SchemaGate | undefined
   /** Data larger than this is counted and said; absent: any size is right. */
   readonly warnBytes?: number | undefined
@@ -28,10 +33,20 @@ export interface IngestGuards {
 }
 
 /** The guards that a setup asks for. */
-export function guardsOf({ schemas, warnBytes, log, platform }: EngineSetup): IngestGuards {
+export function guardsOf({ schemas = noSchemas, isStreamed, warnBytes, log, platform }: EngineSetup): IngestGuards {
   const rareLog = new RareLog(log, platform)
-  const hasSchemas = schemas !== undefined && schemas.size > 0
-  return { warnBytes, rareLog, gate: hasSchemas ? new SchemaGate(schemas, platform, rareLog) : undefined }
+  const asks = schemas.size > 0 || isStreamed !== undefined
+  const gate = asks ? new SchemaGate(schemas, platform, rareLog, isStreamed) : undefined
+  return { isStreamed, warnBytes, rareLog, gate }
+}
+
+/** Events as a commit takes them, each with the stream it belongs to. */
+export function commitOf(
+  events: readonly EventRecord[],
+  isStreamed: IsStreamed | undefined,
+): Pick<Commit, 'events' | 'streams'> {
+  if (isStreamed === undefined) return { events }
+  return { events, streams: events.map((record) => streamOf(record, isStreamed)) }
 }
 
 /** What the store answered, for each record. */
@@ -45,6 +60,7 @@ export function resultsOf(records: readonly EventRecord[], appended: readonly Ap
 }
 
 /** Why a record was not stored as it came. */
-export function mismatch({ problem }: Exclude<Screened, { kind: 'pass' }>): { code: string; message: string } {
-  return { code: 'schema-mismatch', message: problem }
+export function mismatch(screened: Exclude<Screened, { kind: 'pass' }>): { code: ErrorCode; message: string } {
+  const isFormal = screened.kind === 'refused' && screened.isFormal === true
+  return { code: isFormal ? 'event-invalid' : 'schema-mismatch', message: screened.problem }
 }

@@ -6,7 +6,7 @@ import type { Platform } from '../core/platform.ts'
 import type { IngestResult } from '../plugin/source.ts'
 import type { AppendResult, Commit, Store } from '../plugin/store.ts'
 import type { PublishResult } from './api.ts'
-import { type IngestGuards, mismatch, noCounts, resultsOf } from './ingest-parts.ts'
+import { commitOf, type IngestGuards, mismatch, noCounts, resultsOf } from './ingest-parts.ts'
 import type { SchemaGate } from './schema-gate.ts'
 
 /** Events handed to the store and not yet answered, at most: beyond it a publisher is told to slow down. */
@@ -215,7 +215,8 @@ export class Ingest {
     this.#waiting += records.length
     for (const record of records)
       if (record.data !== undefined && record.data.length > this.#warnBytes) this.#tellLarge(record)
-    return this.#store.commit([cursor === undefined ? { events: records } : { events: records, cursor }]).then(
+    const commit = commitOf(records, this.#guards?.isStreamed)
+    return this.#store.commit([cursor === undefined ? commit : { ...commit, cursor }]).then(
       ([result]) => {
         this.#waiting -= records.length
         if (result?.kind !== 'ok') {

@@ -121,6 +121,7 @@ export class Opened {
         this.#tellIdlers()
         this.replays.look()
       },
+      setup.isStreamed,
     )
     const guards = guardsOf(setup)
     const around = {

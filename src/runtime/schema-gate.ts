@@ -2,6 +2,7 @@ import { messageOf } from '../core/errors.ts'
 import type { EventRecord } from '../core/event.ts'
 import type { Platform } from '../core/platform.ts'
 import { versionOf, withVersion } from '../core/schema-version.ts'
+import { type IsStreamed, streamProblem } from '../core/stream.ts'
 import type { EventSchemas, SchemaMode, SchemaVersion, TypeSchemas } from '../plugin/event-schemas.ts'
 import type { DataProblem } from '../plugin/json-schema.ts'
 import { quarantinedRecord } from './quarantined.ts'
@@ -12,7 +13,12 @@ import { upcastData } from './upcasting.ts'
 export type Screened =
   | { readonly kind: 'pass'; readonly record: EventRecord }
   | { readonly kind: 'quarantined'; readonly record: EventRecord; readonly problem: string }
-  | { readonly kind: 'refused'; readonly problem: string }
+  | {
+      readonly kind: 'refused'
+      readonly problem: string
+      /** It is not the data: the event is not what its type must be. */
+      readonly isFormal?: boolean | undefined
+    }
 
 /** The same of events that a stage derived. */
 export type DerivedScreened =
@@ -24,15 +30,20 @@ const checkedPerTurn = 50
 /** Problems of one event that are told. */
 const mostProblems = 5
 
-/** Asks the schemas of event types about what comes in, and marks what fits with its version. */
+/**
+ * Asks what is known of event types about what comes in: those of a stream need its name, and data is checked by the schema
+ * of its type and marked with the version it fits.
+ */
 export class SchemaGate {
   readonly #schemas: EventSchemas
   readonly #platform: Platform
   readonly #log: RareLog
+  readonly #isStreamed: IsStreamed
   /** Events stored although they do not fit. */
   warned = 0
 
-  constructor(schemas: EventSchemas, platform: Platform, log: RareLog) {
+  constructor(schemas: EventSchemas, platform: Platform, log: RareLog, isStreamed: IsStreamed = () => false) {
+    this.#isStreamed = isStreamed
     this.#schemas = schemas
     this.#platform = platform
     this.#log = log
@@ -70,6 +81,8 @@ export class SchemaGate {
   }
 
   #screen(record: EventRecord, isStrict: boolean): Screened | Promise<Screened> {
+    const problem = streamProblem(record, this.#isStreamed)
+    if (problem !== undefined) return { kind: 'refused', problem, isFormal: true }
     const known = this.#schemas.get(record.type)
     if (known === undefined) return { kind: 'pass', record }
     const version = versionOf(record) ?? known.newest

@@ -3,7 +3,9 @@ import type { EventRecord } from '../core/event.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { LedgerState } from '../core/ledger-state.ts'
 import type { Log, Platform, Timer } from '../core/platform.ts'
+import type { IsStreamed } from '../core/stream.ts'
 import { type Commit, frontierLedger, type LedgerChange, type Store } from '../plugin/store.ts'
+import { commitOf } from './ingest-parts.ts'
 
 /** A ledger with the identity it is written under. */
 export interface OwnedLedger {
@@ -50,6 +52,7 @@ export class Settler {
   readonly lost = Promise.withResolvers<Error>()
   readonly #onDerived: () => void
   readonly #onWritten: () => void
+  readonly #isStreamed: IsStreamed | undefined
 
   constructor(
     store: Store,
@@ -58,7 +61,9 @@ export class Settler {
     frontier: OwnedLedger,
     onDerived: () => void,
     onWritten: () => void,
+    isStreamed?: IsStreamed,
   ) {
+    this.#isStreamed = isStreamed
     this.#store = store
     this.#platform = platform
     this.#log = log
@@ -182,7 +187,7 @@ export class Settler {
     ledgers.push({ subscription: frontierLedger, partition: 0, epoch, ledger: ledger.snapshot() })
     const events = this.#derived
     this.#derived = []
-    return events.length === 0 ? { ledgers } : { ledgers, events }
+    return events.length === 0 ? { ledgers } : { ledgers, ...commitOf(events, this.#isStreamed) }
   }
 
   /** Tries until the store takes it: what it says of deliveries has already happened. */

@@ -2,6 +2,7 @@ import type { DebounceRule } from '../core/debounce.ts'
 import type { EventLimits } from '../core/event-check.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
 import type { Log, Platform } from '../core/platform.ts'
+import type { IsStreamed } from '../core/stream.ts'
 import type { SchemaIssue } from '../plugin/check.ts'
 import type { BatchSettings, JsonOptions, SinkDeclaration, ViewSettings } from '../plugin/define.ts'
 import type { EventSchemas } from '../plugin/event-schemas.ts'
@@ -110,6 +111,8 @@ export interface EngineSetup {
   readonly limits: EventLimits
   /** What events must look like; absent: nothing is asked. */
   readonly schemas?: EventSchemas | undefined
+  /** Which types belong to a stream; absent: none. */
+  readonly isStreamed?: IsStreamed | undefined
   /** Events with more data are counted and logged; absent: none. */
   readonly warnBytes?: number | undefined
   readonly retention: RetentionPolicy

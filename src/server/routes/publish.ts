@@ -73,7 +73,7 @@ function answerOf(result: EventResult, call: Call): Answer {
   }
   if (status === undefined) {
     const { code = 'event-invalid', message = 'the event was refused' } = result.error ?? {}
-    return problem(code === 'schema-mismatch' ? code : 'events-all-invalid', message, {
+    return problem(code === 'schema-mismatch' ? code : 'event-invalid', message, {
       id: result.id,
       source: result.source,
       error: { code, message },
