@@ -34,14 +34,18 @@ export async function freePort(): Promise<number> {
 }
 
 /** Starts `millrace run` on a copy of `examples/<name>` and waits until it is ready. Removed when the test ends. */
-export async function runExample(name: string, env: Readonly<Record<string, string>> = {}): Promise<RunningExample> {
+export async function runExample(
+  name: string,
+  env: Readonly<Record<string, string>> = {},
+  configuration = 'millrace.yaml',
+): Promise<RunningExample> {
   // Inside the repository, so that packages are found by name.
   mkdirSync(join(root, '.millrace'), { recursive: true })
   const home = mkdtempSync(join(root, '.millrace', 'example-'))
   const folder = join(home, 'examples', name)
   cpSync(join(root, 'examples', name), folder, { recursive: true, filter: (path) => !path.endsWith('.millrace') })
   const port = await freePort()
-  const args = ['--conditions=millrace-source', join(root, 'bin/millrace.js'), 'run', join(folder, 'millrace.yaml')]
+  const args = ['--conditions=millrace-source', join(root, 'bin/millrace.js'), 'run', join(folder, configuration)]
   const child = spawn(process.execPath, args, {
     cwd: folder,
     env: { ...process.env, NO_COLOR: '1', ...env, PORT: String(port) },
