@@ -62,9 +62,9 @@ test('each attempt is told with its time, step, outcome and facts, and then what
   ])
 })
 
-test('attempts whose records are gone are counted, and those before a redrive are told apart', () => {
+test('attempts without a record are counted, and those before a redrive are told apart', () => {
   expect(linesOf({ ...delivered, attempts: [failed], attemptCount: 3 }).slice(2)).toEqual([
-    '  (records of 2 earlier attempts are no longer kept)',
+    '  (2 attempts before without a record: steps that went well, or very many)',
     '  attempt 3: 2026-03-04 05:06:07.100 UTC, sink, 15ms: retry',
   ])
   expect(linesOf({ ...delivered, attempts: [failed, failed], attemptCount: 1 }).slice(2)).toEqual([

@@ -90,7 +90,8 @@ function attemptLines(io: Painter, { attempts, attemptCount }: WireDelivery): st
       .map((part) => `, ${clean(part)}`)
       .join('')}`
   })
-  if (offset > 0 && attempts.length > 0) lines.unshift(`  (records of ${offset} earlier attempts are no longer kept)`)
+  if (offset > 0 && attempts.length > 0)
+    lines.unshift(`  (${counted(offset, 'attempt')} before without a record: steps that went well, or very many)`)
   if (attempts.length === 0 && attemptCount > 0) lines.push(`  ${counted(attemptCount, 'attempt')}`)
   return lines
 }
