@@ -28,6 +28,7 @@ import { latest } from './stages/latest.ts'
 import { map } from './stages/map.ts'
 import { redact } from './stages/redact.ts'
 import { reorder } from './stages/reorder.ts'
+import { saga } from './stages/saga.ts'
 import { split } from './stages/split.ts'
 import { throttle } from './stages/throttle.ts'
 import { validate } from './stages/validate.ts'
@@ -62,6 +63,7 @@ export const builtIn = [
   map,
   redact,
   reorder,
+  saga,
   split,
   throttle,
   validate,

@@ -30,14 +30,14 @@ const run = (name: string, more: Partial<SagaStepPlan> = {}): SagaStepPlan => ({
 const wait = (name: string, more: Partial<SagaStepPlan> = {}): SagaStepPlan =>
   run(name, { kind: 'wait', waitMs: 10 * second, ...more })
 const start = { sequence: 7, source: 'shop', id: '1', type: 'order.placed' }
-const signal = (type = 'payment.received', isFailure?: true): SagaSignal => ({
+const paid: SagaSignal = {
   sequence: 9,
   id: 'p1',
-  type,
+  type: 'payment.received',
   time: '2026-01-01T00:00:00Z',
   data: { amount: 3 },
-  ...(isFailure && { isFailure }),
-})
+}
+const to = (...steps: readonly string[]) => steps.map((step) => ({ step, isFailure: false }))
 const done = (result: number): SagaAnswer => ({ kind: 'done', result })
 const failed: SagaAnswer = { kind: 'failed', error: 'down' }
 const rejected: SagaAnswer = { kind: 'rejected', error: 'no' }
@@ -67,8 +67,8 @@ function play(plan: SagaPlan, before?: ExpectedSaga) {
       saga = lapse(plan, saga, now)
       return at
     },
-    receives(given: SagaSignal, ...steps: readonly string[]) {
-      const received = receive(plan, saga, given, steps, now)
+    receives(...steps: readonly string[]) {
+      const received = receive(plan, saga, paid, to(...steps), now)
       if (received.kind === 'taken') saga = received.state as Saga
       return received
     },
@@ -185,7 +185,7 @@ describe('a step that waits', () => {
     const saga = play(plan).answer(done(1))
     expect(saga.saga).toMatchObject({ status: 'waiting', step: 'paid' })
     expect(saga.move()).toEqual({ kind: 'wait', untilMs: t0 + 10 * second })
-    expect(saga.later(9 * second).receives(signal(), 'paid')).toMatchObject({ kind: 'taken', step: 'paid' })
+    expect(saga.later(9 * second).receives('paid')).toMatchObject({ kind: 'taken', step: 'paid' })
     expect(saga.saga).toMatchObject({ status: 'running', step: 'ship', signals: {} })
     expect(saga.saga.results['paid']).toMatchObject({ sequence: 9, data: { amount: 3 } })
     expect(saga.answer(rejected).move()).toMatchObject({ kind: 'compensate', step: { name: 'paid' } })
@@ -193,12 +193,12 @@ describe('a step that waits', () => {
 
   test('finds an event that came before it, or before the start', () => {
     const saga = play(plan)
-    expect(saga.receives(signal(), 'paid').kind).toBe('taken')
+    expect(saga.receives('paid').kind).toBe('taken')
     expect(saga.answer(done(1)).saga.step).toBe('ship')
-    const early = receive(plan, undefined, signal(), ['paid'], t0)
+    const early = receive(plan, undefined, paid, to('paid'), t0)
     expect(early).toMatchObject({ kind: 'taken', state: { status: 'expected' } })
     const before = (early as { state: ExpectedSaga }).state
-    expect(receive(plan, before, signal(), ['paid'], t0)).toMatchObject({ kind: 'late' })
+    expect(receive(plan, before, paid, to('paid'), t0)).toMatchObject({ kind: 'late' })
     expect(play(plan, before).answer(done(1)).saga.step).toBe('ship')
   })
 
@@ -211,7 +211,7 @@ describe('a step that waits', () => {
       step: 'reserve',
       reason: 'paid: what it waits for did not come in time',
     })
-    expect(saga.receives(signal(), 'paid')).toEqual({ kind: 'late', reason: 'its saga is compensating' })
+    expect(saga.receives('paid')).toEqual({ kind: 'late', reason: 'its saga is compensating' })
     const whole = play({ steps: [wait('paid', { waitMs: undefined })], timeoutMs: second })
     expect(whole.move()).toEqual({ kind: 'wait', untilMs: t0 + second })
     expect(whole.later(second).saga.status).toBe('compensated')
@@ -221,18 +221,21 @@ describe('a step that waits', () => {
   })
 
   test('fails when an event says that it will not come', () => {
-    const saga = play(plan).answer(done(1))
-    saga.receives(signal('payment.refused', true), 'paid')
-    expect(saga.saga).toMatchObject({ status: 'compensating', reason: 'paid: payment.refused came', undo: ['reserve'] })
+    const saga = play(plan).answer(done(1)).saga
+    const refused = { ...paid, type: 'payment.refused' }
+    const received = receive(plan, saga, refused, [{ step: 'paid', isFailure: true }], t0)
+    expect(received).toMatchObject({
+      state: { status: 'compensating', reason: 'paid: payment.refused came', undo: ['reserve'] },
+    })
   })
 
   test('takes one event, and leaves the next one to a later step that waits for the same', () => {
     const saga = play({ steps: [wait('first'), wait('second'), run('end')] })
-    saga.receives(signal(), 'first', 'second')
+    saga.receives('first', 'second')
     expect(saga.saga.step).toBe('second')
-    saga.receives(signal(), 'first', 'second')
+    saga.receives('first', 'second')
     expect(saga.saga.step).toBe('end')
-    expect(saga.receives(signal(), 'first', 'second')).toEqual({
+    expect(saga.receives('first', 'second')).toEqual({
       kind: 'late',
       reason: 'step first, second has its event, or is over',
     })
@@ -241,7 +244,7 @@ describe('a step that waits', () => {
   test('may have the name of what every object has', () => {
     const saga = play({ steps: [wait('constructor')] })
     expect(saga.saga.status).toBe('waiting')
-    expect(saga.receives(signal(), 'constructor').kind).toBe('taken')
+    expect(saga.receives('constructor').kind).toBe('taken')
     expect(saga.saga.status).toBe('completed')
   })
 })
@@ -304,9 +307,10 @@ test('whatever happens and wherever it is cut off, a saga ends whole or with all
       const take = (what: typeof happening extends fc.Arbitrary<infer T> ? T : never): void => {
         if (what === 'time') now += second
         if (what === 'event' || what === 'refusal' || (what === 'works' && saga.status === 'waiting')) {
-          const given = signal('x', what === 'refusal' ? true : undefined)
-          const steps = plan.steps.filter(({ kind }) => kind === 'wait').map(({ name }) => name)
-          const received = receive(plan, saga, given, steps, now)
+          const waiting = plan.steps
+            .filter(({ kind }) => kind === 'wait')
+            .map(({ name }) => ({ step: name, isFailure: what === 'refusal' }))
+          const received = receive(plan, saga, paid, waiting, now)
           if (received.kind === 'taken' && what !== 'refusal') spared.delete(received.step)
           if (received.kind === 'taken') commit(received.state as Saga)
         }

@@ -44,6 +44,12 @@ export type SagaAnswer =
   /** It had no effect, and will never succeed. */
   | { readonly kind: 'rejected'; readonly error: string }
 
+/** A step that an event may be for. */
+export interface SagaWaiting {
+  readonly step: string
+  readonly isFailure: boolean
+}
+
 /** What came of an event that a step may wait for. */
 export type SagaReceived =
   | { readonly kind: 'taken'; readonly state: SagaState; readonly step: string }
@@ -134,35 +140,34 @@ export function resume(saga: Saga, nowMs: number): Saga {
   return noted(again, nowMs, { what: 'resumed', step: saga.step })
 }
 
-/** An event came that one of these steps may wait for. It is the first step's that has none yet and is not over. */
+/**
+ * An event came that one of these steps may wait for: the first that has none yet and is not over takes it. Each says whether
+ * the event means to it that what it waits for will not come.
+ */
 export function receive(
   plan: SagaPlan,
   state: SagaState | undefined,
   signal: SagaSignal,
-  steps: readonly string[],
+  waiting: readonly SagaWaiting[],
   nowMs: number,
 ): SagaReceived {
   const signals = state?.signals ?? {}
-  const isFree = (name: string): boolean => !Object.hasOwn(signals, name)
-  if (state === undefined || state.status === 'expected') {
-    const step = steps.find(isFree)
-    if (step === undefined) return alreadyThere(steps)
-    return { kind: 'taken', state: { status: 'expected', signals: { ...signals, [step]: signal } }, step }
-  }
-  if (state.status !== 'running' && state.status !== 'waiting')
+  const hasBegun = state !== undefined && state.status !== 'expected'
+  if (hasBegun && state.status !== 'running' && state.status !== 'waiting')
     return { kind: 'late', reason: `its saga is ${state.status}` }
-  const at = plan.steps.findIndex(({ name }) => name === state.step)
-  const step = steps.find((name) => isFree(name) && plan.steps.findIndex((each) => each.name === name) >= at)
-  if (step === undefined) return alreadyThere(steps)
-  const known: Saga = { ...state, signals: { ...signals, [step]: signal } }
-  return { kind: 'taken', state: step === state.step ? enter(plan, known, at, nowMs) : known, step }
+  const indexOf = (name: string | undefined): number => plan.steps.findIndex((each) => each.name === name)
+  const at = hasBegun ? indexOf(state.step) : 0
+  const taker = waiting.find(({ step }) => !Object.hasOwn(signals, step) && indexOf(step) >= at)
+  if (taker === undefined)
+    return { kind: 'late', reason: `step ${waiting.map(({ step }) => step).join(', ')} has its event, or is over` }
+  const { step, isFailure } = taker
+  const known = { ...signals, [step]: isFailure ? { ...signal, isFailure } : signal }
+  if (!hasBegun) return { kind: 'taken', state: { status: 'expected', signals: known }, step }
+  const saga: Saga = { ...state, signals: known }
+  return { kind: 'taken', state: step === state.step ? enter(plan, saga, at, nowMs) : saga, step }
 }
 
 const outOfTime = 'the time of the saga is over'
-
-function alreadyThere(steps: readonly string[]): SagaReceived {
-  return { kind: 'late', reason: `step ${steps.join(', ')} has its event, or is over` }
-}
 
 /** On to the step with this index; beyond the last it is completed. */
 function enter(plan: SagaPlan, saga: Saga, index: number, nowMs: number): Saga {

@@ -37,6 +37,7 @@ export function subscriptionIssues(written: unknown, catalogue: Catalogue, known
     ...guaranteeIssues(subscription, catalogue),
     ...retryIssues(subscription),
     ...stageIssues(subscription),
+    ...excludedIssues(subscription, catalogue),
   ]
 }
 
@@ -185,6 +186,19 @@ function stageIssues(subscription: Written): SchemaIssue[] {
         `another stage of this subscription is named ${JSON.stringify(name)}: give this one a name of its own`,
       ),
     ]
+  })
+}
+
+/** Settings that a stage of the subscription cannot work beside. */
+function excludedIssues(subscription: Written, catalogue: Catalogue): SchemaIssue[] {
+  const stages = Array.isArray(subscription['stages']) ? subscription['stages'] : []
+  return stages.flatMap((entry: unknown) => {
+    const { use, declaration } = mapping(entry)
+    const found = declarationOf('stage', declaration === undefined ? use : entry, catalogue, [])
+    if (!found.ok) return []
+    return Object.entries(found.value.excludes ?? {})
+      .filter(([name]) => (subscription[name] ?? 'none') !== 'none')
+      .map(([name, why]) => issue([name], `the stage ${found.value.name} cannot work beside it: ${why}`))
   })
 }
 

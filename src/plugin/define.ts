@@ -66,6 +66,16 @@ export interface StageDeclaration<S extends Schema = Schema> extends Declaration
   readonly isPure?: boolean | undefined
   /** True when `process` runs code of the user inside this process. Absent: false for a built-in, true for any other. */
   readonly runsUserCode?: boolean | undefined
+  /** What its options say of the settings of every stage, where the user says nothing. */
+  defaults?(options: SchemaOutput<S>): StageDefaults
+  /** Settings of the subscription that it cannot work beside, each with the reason as a sentence without a full stop. */
+  readonly excludes?: Readonly<Record<string, string>> | undefined
+}
+/** Settings of a stage where the user says nothing. */
+export interface StageDefaults {
+  readonly concurrency?: number | undefined
+  readonly buffer?: number | undefined
+  readonly timeoutMs?: number | undefined
 }
 /** What a sink that is a view of the log says of its clients: of this view and each of its connections. */
 export interface ViewSettings {

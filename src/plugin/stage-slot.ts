@@ -1,6 +1,6 @@
 import type { Catalogue } from './catalogue.ts'
 import { type Checked, check, type SchemaIssue, unknownSetting } from './check.ts'
-import type { CreateContext, StageDeclaration, Use } from './define.ts'
+import type { CreateContext, StageDeclaration, StageDefaults, Use } from './define.ts'
 import { type RetryInput, type RetryPolicies, retryPolicies, retrySetting } from './retry-setting.ts'
 import { schema } from './schema.ts'
 import { answer, checkOptions, declarationOf, isDefinition, isUse, problem } from './slots.ts'
@@ -65,14 +65,16 @@ export function checkingStageSlot(catalogue: Catalogue): StageSlot {
 }
 
 type Settings = schema.output<typeof settingsSchema>
-type Body = Pick<CheckedStage, 'isPure' | 'runsUserCode' | 'make'>
+interface Body extends Pick<CheckedStage, 'isPure' | 'runsUserCode' | 'make'> {
+  readonly own?: StageDefaults | undefined
+}
 
-function finish(settings: Settings, fallbackName: string, body: Body): Checked<CheckedStage> {
+function finish(settings: Settings, fallbackName: string, { own, ...body }: Body): Checked<CheckedStage> {
   const {
     name = fallbackName,
-    concurrency = defaults.concurrency,
-    buffer = defaults.buffer,
-    timeout: timeoutMs,
+    concurrency = own?.concurrency ?? defaults.concurrency,
+    buffer = own?.buffer ?? defaults.buffer,
+    timeout: timeoutMs = own?.timeoutMs,
   } = settings
   const retry = settings.retry && retryPolicies(settings.retry)
   return { ok: true, value: { name, concurrency, buffer, timeoutMs, retry, ...body } }
@@ -145,6 +147,7 @@ function checkBody(
       name: declaration.name,
       isPure: declaration.isPure === true,
       runsUserCode: declaration.runsUserCode ?? !isBuiltIn,
+      own: declaration.defaults?.(options),
       make: (context) => declaration.create(options, context),
     },
   }

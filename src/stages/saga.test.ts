@@ -1,0 +1,280 @@
+import { describe, expect, test } from 'vitest'
+import type { EventInput } from '../core/event.ts'
+import type { Saga } from '../core/saga-state.ts'
+import { createPipeline } from '../pipeline.ts'
+import { memory } from '../stores/memory.ts'
+import { recordingSink } from '../testing/recording-sink.ts'
+import { createVirtualPlatform } from '../testing/virtual-platform.ts'
+import { type CompensateInput, type SagaInput, StepRejected, saga, steps } from './saga.ts'
+
+type Options = Parameters<typeof saga>[0]
+
+/** A pipeline with one saga, and what its steps did. */
+async function world(options: Omit<Options, 'start'> & { start?: string }) {
+  const platform = createVirtualPlatform()
+  const through = recordingSink()
+  const told = recordingSink()
+  const pipeline = createPipeline(
+    {
+      store: memory(),
+      subscriptions: {
+        orders: {
+          match: ['order.placed', 'payment.*'],
+          stages: [saga({ start: 'order.placed', ...options })],
+          sink: through,
+        },
+        told: { match: ['order.completed', 'order.cancelled'], sink: told },
+      },
+    },
+    { platform },
+  )
+  await pipeline.start()
+  let n = 0
+  return {
+    platform,
+    pipeline,
+    async send(type: string, more: Partial<EventInput> = {}) {
+      n += 1
+      await pipeline.publish({ source: 's', id: String(n), type, subject: 'a', ...more })
+      await platform.advance(200)
+    },
+    through: () => through.received.map(({ event, context }) => ({ id: event.id, context })),
+    told: () => told.received.map(({ event }) => ({ type: event.type, subject: event.subject, data: event.data })),
+    async state(key = 'a') {
+      const [row] = await pipeline.store.kept('orders', { stage: 'saga', keys: [key] })
+      return row?.value == null ? undefined : (JSON.parse(row.value) as Saga)
+    },
+    async delivery(sequence: number) {
+      const [found] = (await pipeline.explain(sequence, 'orders')).deliveries
+      return { state: found?.state, reason: found?.reason }
+    },
+    problems: async () => (await pipeline.audit()).problems,
+  }
+}
+
+/** Three steps that note what is called; `does` may throw. */
+function noting(does: (what: string, input: SagaInput) => unknown = () => undefined) {
+  const calls: string[] = []
+  const call = (what: string) => (input: SagaInput) => {
+    calls.push(what)
+    return does(what, input) ?? { by: what }
+  }
+  const list = ['reserve', 'charge', 'ship'].map((name) => ({
+    name,
+    run: call(name),
+    compensate: call(`undo ${name}`),
+  }))
+  return { calls, list }
+}
+const failing = (name: string, error: () => Error) => (what: string) => {
+  if (what === name) throw error()
+}
+const down = () => new Error('down')
+const declined = () => new StepRejected('declined')
+const minute = 60_000
+
+// S3-13
+describe('saga', () => {
+  test('runs its steps in order, and the event goes on with their results; the end is an event', async () => {
+    const { calls, list } = noting()
+    const { send, through, told, state, problems } = await world({ steps: list, completed: 'order.completed' })
+    await send('order.placed')
+    expect(calls).toEqual(['reserve', 'charge', 'ship'])
+    const results = { reserve: { by: 'reserve' }, charge: { by: 'charge' }, ship: { by: 'ship' } }
+    expect(through()).toEqual([{ id: '1', context: { saga: results } }])
+    expect(told()).toEqual([
+      {
+        type: 'order.completed',
+        subject: 'a',
+        data: { key: 'a', results, startedAt: expect.any(String), endedAt: expect.any(String) },
+      },
+    ])
+    expect(await state()).toMatchObject({ status: 'completed', results })
+    expect(await problems()).toEqual([])
+  })
+
+  test('a step that is rejected is not tried again; what was done is taken back in reverse and the event is discarded', async () => {
+    const { calls, list } = noting(failing('ship', declined))
+    const { send, through, told, delivery } = await world({ steps: list, compensated: 'order.cancelled' })
+    await send('order.placed')
+    expect(calls).toEqual(['reserve', 'charge', 'ship', 'undo charge', 'undo reserve'])
+    expect(through()).toEqual([])
+    expect(told()).toMatchObject([{ type: 'order.cancelled', data: { key: 'a', reason: 'ship: declined' } }])
+    expect(await delivery(1)).toEqual({ state: 'discarded', reason: 'compensated: ship: declined' })
+  })
+
+  test('a step that throws is tried five times, and compensated too, because it may have worked', async () => {
+    const { calls, list } = noting(failing('charge', down))
+    const { send, platform, state } = await world({ steps: list })
+    await send('order.placed')
+    expect(await state()).toMatchObject({ status: 'running', step: 'charge', failures: 1, error: 'down' })
+    await platform.advance(minute)
+    expect(calls).toEqual(['reserve', ...Array(5).fill('charge'), 'undo charge', 'undo reserve'])
+    expect(await state()).toMatchObject({ status: 'compensated', reason: 'charge: down' })
+  })
+
+  test('a compensation is tried again without end; where it is given a bound, the event is dead until it is put back', async () => {
+    let isDown = true
+    const { calls, list } = noting((what) => {
+      if (what === 'ship') throw declined()
+      if (what === 'undo charge' && isDown) throw down()
+    })
+    const bounded = list.map((step) => ({ ...step, compensateRetry: { attempts: 3 } }))
+    const { send, platform, state, delivery, pipeline, problems } = await world({ steps: bounded })
+    await send('order.placed')
+    await platform.advance(minute)
+    expect(await state()).toMatchObject({ status: 'stuck', step: 'charge', undo: ['reserve', 'charge'] })
+    expect(await delivery(1)).toEqual({ state: 'dead', reason: 'stuck: compensating charge failed: down' })
+    isDown = false
+    await pipeline.redrive('orders', { all: true })
+    await platform.advance(minute)
+    expect(calls.slice(-2)).toEqual(['undo charge', 'undo reserve'])
+    expect(await delivery(1)).toMatchObject({ state: 'discarded' })
+    expect(await problems()).toEqual([])
+
+    isDown = true
+    const endless = await world({ steps: list })
+    await endless.send('order.placed')
+    await endless.platform.advance(1000 * minute)
+    expect(await endless.state()).toMatchObject({ status: 'compensating', step: 'charge' })
+    isDown = false
+    await endless.platform.advance(6 * minute)
+    expect(await endless.state()).toMatchObject({ status: 'compensated' })
+  })
+
+  test('a step is given the event, the results before it, its attempt and one key for all attempts', async () => {
+    const seen: (SagaInput | CompensateInput)[] = []
+    const { list } = noting((what, input) => {
+      if (what.includes('charge')) seen.push(input)
+      if (what === 'charge') throw input.attempt === 1 ? down() : declined()
+    })
+    const { send, platform } = await world({ steps: list })
+    await send('order.placed', { data: { total: 3 } })
+    await platform.advance(minute)
+    const [first, second, undo] = seen as [SagaInput, SagaInput, CompensateInput]
+    expect(first).toMatchObject({ key: 'a', attempt: 1, results: { reserve: { by: 'reserve' } } })
+    expect(first.event.data).toEqual({ total: 3 })
+    expect(second.attempt).toBe(2)
+    expect(second.idempotencyKey).toBe(first.idempotencyKey)
+    expect(undo).toMatchObject({ attempt: 1, result: undefined, reason: 'charge: declined' })
+    expect(undo.idempotencyKey).not.toBe(first.idempotencyKey)
+  })
+
+  test('an attempt that takes too long is aborted and left behind, and so is one that is under way when the time of the saga is over', async () => {
+    const aborted: unknown[] = []
+    const hang = ({ signal }: SagaInput) =>
+      new Promise(() => signal.addEventListener('abort', () => aborted.push((signal.reason as Error).message)))
+    const slow = await world({ steps: [{ name: 'slow', run: hang, timeout: '20s', retry: { attempts: 1 } }] })
+    await slow.send('order.placed')
+    await slow.platform.advance(20_000)
+    expect(aborted).toEqual(['timed out after 20s'])
+    expect(await slow.state()).toMatchObject({ status: 'compensated', reason: 'slow: timed out after 20s' })
+    const whole = await world({ steps: [{ name: 'slow', run: hang }], timeout: '5s' })
+    await whole.send('order.placed')
+    await whole.platform.advance(5000)
+    expect(aborted).toHaveLength(2)
+    expect(await whole.state()).toMatchObject({ status: 'compensated' })
+  })
+
+  test('a result that is no JSON is a failed attempt, and none is null', async () => {
+    const { send, platform, state } = await world({
+      steps: [
+        { name: 'none', run: () => undefined },
+        { name: 'big', run: () => 1n, retry: { attempts: 1 } },
+      ],
+    })
+    await send('order.placed')
+    await platform.advance(minute)
+    expect(await state()).toMatchObject({
+      results: { none: null },
+      reason: expect.stringMatching(/^big: its result is not/),
+    })
+  })
+
+  test('a second start event of the key is discarded, also after the end, until the state is forgotten', async () => {
+    const { calls, list } = noting()
+    const { send, delivery, platform, state } = await world({ steps: list, keep: '1h' })
+    await send('order.placed')
+    await send('order.placed')
+    expect(await delivery(2)).toEqual({
+      state: 'discarded',
+      reason: 'event 1 began the saga of its key, which is completed',
+    })
+    await platform.advance(61 * minute)
+    expect(await state()).toBeUndefined()
+    await send('order.placed')
+    expect(calls).toHaveLength(6)
+  })
+})
+
+// S3-13
+describe('a saga that waits for an event', () => {
+  const waiting = (log: string[], more: object = {}) => [
+    { name: 'reserve', run: () => log.push('reserve'), compensate: () => log.push('release') },
+    { name: 'paid', event: 'payment.received', fail: 'payment.refused', timeout: '1h', ...more },
+    { name: 'ship', run: ({ results }: SagaInput) => log.push(`ship ${JSON.stringify(results['paid'])}`) },
+  ]
+
+  test('goes on at once when it comes', async () => {
+    const log: string[] = []
+    const { send, state, delivery, platform } = await world({ steps: waiting(log) })
+    await send('order.placed')
+    await platform.advance(30 * minute)
+    expect(await state()).toMatchObject({ status: 'waiting', step: 'paid', dueAt: expect.any(String) })
+    await send('payment.received', { data: { amount: 3 } })
+    expect(log).toEqual(['reserve', expect.stringContaining('"data":{"amount":3}')])
+    expect(await state()).toMatchObject({ status: 'completed' })
+    expect(await delivery(1)).toMatchObject({ state: 'delivered' })
+    expect(await delivery(2)).toEqual({ state: 'discarded', reason: 'step paid of the saga of event 1 has it' })
+  })
+
+  test('takes one that came before the saga began, and forgets it when none begins', async () => {
+    const log: string[] = []
+    const { send, state, platform } = await world({ steps: waiting(log) })
+    await send('payment.received')
+    expect(await state()).toMatchObject({ status: 'expected' })
+    await send('order.placed')
+    expect(await state()).toMatchObject({ status: 'completed' })
+    await send('payment.received', { subject: 'b' })
+    await platform.advance(25 * 60 * minute)
+    expect(await state('b')).toBeUndefined()
+  })
+
+  test('is compensated when it does not come in time, or another says that it will not', async () => {
+    const log: string[] = []
+    const { send, state, delivery, platform } = await world({ steps: waiting(log) })
+    await send('order.placed')
+    await platform.advance(61 * minute)
+    expect(log).toEqual(['reserve', 'release'])
+    await send('payment.received')
+    expect(await delivery(2)).toEqual({ state: 'discarded', reason: 'it came too late: its saga is compensated' })
+    await send('order.placed', { subject: 'b' })
+    await send('payment.refused', { subject: 'b' })
+    expect(await state('b')).toMatchObject({ status: 'compensated', reason: 'paid: payment.refused came' })
+  })
+
+  test('leaves events that no step waits for, and rejects those without a key', async () => {
+    const { send, delivery } = await world({ steps: waiting([]) })
+    await send('payment.reminded')
+    expect(await delivery(1)).toEqual({ state: 'discarded', reason: 'no step of the saga waits for payment.reminded' })
+    await send('order.placed', { subject: undefined })
+    expect(await delivery(2)).toMatchObject({ state: 'dead', reason: expect.stringContaining('no key') })
+  })
+})
+
+test('steps() knows the results of the steps before', () => {
+  interface Order {
+    readonly total: number
+  }
+  const chain = steps<Order>()
+    .step('reserve', { run: async ({ event }) => ({ stock: event.data.total }) })
+    .waitFor('paid', { event: 'payment.received', timeout: '1h' })
+    .step('ship', {
+      run: ({ results }) => results.reserve.stock + results.paid.sequence,
+      compensate: ({ result }) => result?.toFixed(),
+    })
+  expect(chain.list.map(({ name }) => name)).toEqual(['reserve', 'paid', 'ship'])
+  // @ts-expect-error no step before has this name
+  steps().step('a', { run: ({ results }) => results.b })
+  expect(saga.declaration.options.safeParse({ start: 'order.placed', steps: chain }).success).toBe(true)
+})
