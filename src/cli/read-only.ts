@@ -12,6 +12,7 @@ import { checksOf, explainDelivery, failedIn, type LooksFor } from '../runtime/e
 import { countReplay, replaysAtRest } from '../runtime/replay/at-rest.ts'
 import { listStored } from '../runtime/run-time/stored.ts'
 import { retiredStatus } from '../runtime/status.ts'
+import { readStream, versionUntil } from '../runtime/streams/read.ts'
 import { readForPeople } from '../runtime/unreadable.ts'
 import { createUpcasting } from '../runtime/upcasting.ts'
 
@@ -33,12 +34,18 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
     return own.map((record) => statusOf(record, frontier, store.head(), planned.get(record.subscription)))
   }
   const close = (): Promise<void> => store.close()
+  const see = createUpcasting(plan.schemas)
   return {
     store,
     reservedSources: new Set(),
     publish: refuse,
     ingest: refuse,
     receive: refuse,
+    append: refuse,
+    appendRecords: refuse,
+    readStream: (stream, options = {}) => readStream(store, see, stream, options),
+    streamVersion: (stream, until) => versionUntil(store, stream, until),
+    snapshots: { read: async () => undefined, write: refuse },
     emit: () => false,
     handler: refuse,
     stats: () => {

@@ -25,6 +25,8 @@ export const errorCodes = {
   'state-conflict': { status: 409, title: 'That cannot be done in the present state' },
   'subscription-invalid': { status: 422, title: 'The subscription is not valid' },
   'precondition-failed': { status: 412, title: 'It is not at the version that was asked for' },
+  'version-conflict': { status: 412, title: 'The stream is not at the expected version' },
+  'events-removed': { status: 410, title: 'Events of the stream are no longer kept' },
   'secret-key-missing': { status: 503, title: 'The key that opens stored secrets is not there' },
   'batch-unknown': { status: 404, title: 'There is no such batch' },
   'receipt-stale': { status: 409, title: 'The receipt does nothing any more' },

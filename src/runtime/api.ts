@@ -10,6 +10,7 @@ import type { Batches } from './batches.ts'
 import type { PipelineStats } from './pipeline-stats.ts'
 import type { ReplayDesk } from './replay/face.ts'
 import type { SubscriptionDesk } from './run-time/face.ts'
+import type { StreamDesk } from './streams/face.ts'
 
 export type { PipelineStats } from './pipeline-stats.ts'
 
@@ -218,7 +219,7 @@ export interface RunOptions {
 }
 
 /** What server, CLI and library do with a pipeline. Methods that name a subscription throw `subscription-unknown`. */
-export interface Pipeline extends SubscriptionDesk, ReplayDesk {
+export interface Pipeline extends SubscriptionDesk, ReplayDesk, StreamDesk {
   readonly store: Store
   /** Names of configured sources that `POST /v1/events` may not use as `source` (every one that is not `http`). */
   readonly reservedSources: ReadonlySet<string>

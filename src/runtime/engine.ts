@@ -2,7 +2,7 @@ import { parseDuration } from '../core/duration.ts'
 import { AppError } from '../core/errors.ts'
 import type { EventInput, EventRecord, Sequence } from '../core/event.ts'
 import type { EventLimits } from '../core/event-check.ts'
-import type { Log, Platform } from '../core/platform.ts'
+import type { Log } from '../core/platform.ts'
 import { type EventSchemas, noSchemas } from '../plugin/event-schemas.ts'
 import type { SubscriptionConfig } from '../plugin/pipeline-schema.ts'
 import type { IngestResult, ReceivedRequest } from '../plugin/source.ts'
@@ -25,7 +25,7 @@ import type { Batches } from './batches.ts'
 import { discardSelected, listDead, redriveSelected } from './dead-letters.ts'
 import { explainEvent } from './explain-event.ts'
 import { healthOf } from './health.ts'
-import { observeAll, observeOne } from './observing.ts'
+import { freshStatus, freshStatuses } from './observing.ts'
 import { Opened } from './opened.ts'
 import { batchesOf } from './pull/batches-of.ts'
 import { redriveQuarantined } from './quarantined.ts'
@@ -35,18 +35,14 @@ import { runToEnd } from './run.ts'
 import type { Expected, RotatedSecret, Subscribed, TestDelivery } from './run-time/face.ts'
 import type { EngineSetup } from './setup.ts'
 import { pipelineStats, statusNow } from './stats.ts'
-import { laneStatus, retiredStatus } from './status.ts'
+import type { AppendOptions, ReadStreamOptions, StreamDesk, StreamEventInput, Until } from './streams/face.ts'
+import { createStreams } from './streams/streams.ts'
 import { dropRetired, pauseLane, resumeLane } from './switches.ts'
 import { Taps } from './taps.ts'
 import { sendTest } from './test-delivery.ts'
 
 /** How long a stop waits for attempts under way when nobody says otherwise. */
 const defaultDeadlineMs = 10_000
-
-/** A view may have the name of a ledger that was retired: it stands before it. */
-function byName(a: SubscriptionStatus, b: SubscriptionStatus): number {
-  return a.name === b.name ? 0 : a.name < b.name ? -1 : 1
-}
 
 function wasStopped(doing: string): Promise<never> {
   return Promise.reject(new AppError('stopping', `${doing} the pipeline failed: it was stopped; make a new one`))
@@ -60,19 +56,19 @@ export class Engine implements Pipeline {
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
   readonly #stopBegins = Promise.withResolvers<undefined>()
-  readonly #platform: Platform
   readonly #log: Log
   /** They take what is emitted before the start, too. */
   readonly #taps: Taps
   readonly eventSchemas: EventSchemas
+  readonly #streams: StreamDesk
   #handler: ((request: Request) => Promise<Response>) | undefined
 
   constructor(setup: EngineSetup) {
     this.#setup = setup
     this.eventSchemas = setup.schemas ?? noSchemas
-    this.#platform = setup.platform
     this.#log = setup.log
     this.#taps = new Taps(setup.taps ?? [], setup.limits, setup.platform, setup.log)
+    this.#streams = createStreams(setup, () => this.#live)
   }
 
   get reservedSources(): ReadonlySet<string> {
@@ -136,6 +132,26 @@ export class Engine implements Pipeline {
     return receiveRequest(this.#live, source, request)
   }
 
+  append(stream: string, events: readonly StreamEventInput[], options: AppendOptions) {
+    return this.#streams.append(stream, events, options)
+  }
+
+  appendRecords(stream: string, records: readonly EventRecord[], options: AppendOptions) {
+    return this.#streams.appendRecords(stream, records, options)
+  }
+
+  readStream(stream: string, options?: ReadStreamOptions) {
+    return this.#streams.readStream(stream, options)
+  }
+
+  streamVersion(stream: string, until?: Until) {
+    return this.#streams.streamVersion(stream, until)
+  }
+
+  get snapshots() {
+    return this.#streams.snapshots
+  }
+
   emit(event: EventInput): boolean {
     return this.#taps.emit(event)
   }
@@ -148,27 +164,12 @@ export class Engine implements Pipeline {
     return healthOf(this.#live, this.#stopping !== undefined)
   }
 
-  async subscriptions(): Promise<readonly SubscriptionStatus[]> {
-    const live = this.#live
-    await observeAll(live)
-    const now = this.#platform.clock.now()
-    const head = live.store.head()
-    const active = live.lanes.subscriptions().map((lane) => laneStatus(lane, head, now, live.observed.get(lane.name)))
-    const retired = live.retired.map((record) => retiredStatus(record, live.dispatch.frontier, head))
-    const all = [...active, ...live.views.statuses(), ...this.#taps.statuses(head), ...retired]
-    return all.map((status) => live.desk.dress(status)).sort(byName)
+  subscriptions(): Promise<readonly SubscriptionStatus[]> {
+    return freshStatuses(this.#live, this.#taps)
   }
 
   async subscription(name: string): Promise<SubscriptionStatus> {
-    const live = this.#live
-    const lane = live.lanes.get(name)
-    if (lane !== undefined) {
-      const observed = await observeOne(live, lane)
-      return live.desk.dress(laneStatus(lane, live.store.head(), this.#platform.clock.now(), observed))
-    }
-    const found = (await this.subscriptions()).find((status) => status.name === name)
-    if (found === undefined) throw live.unknown(name)
-    return found
+    return freshStatus(this.#live, this.#taps, name)
   }
 
   view(name: string): LogView {

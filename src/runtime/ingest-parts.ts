@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../core/errors.ts'
 import type { EventRecord } from '../core/event.ts'
-import { type IsStreamed, streamOf } from '../core/stream.ts'
+import type { Issue } from '../core/issues.ts'
+import { type IsStreamed, streamOf, streamProblem } from '../core/stream.ts'
 import { noSchemas } from '../plugin/event-schemas.ts'
 import type { IngestResult } from '../plugin/source.ts'
 import type { AppendResult, Commit } from '../plugin/store.ts'
@@ -63,4 +64,17 @@ export function resultsOf(records: readonly EventRecord[], appended: readonly Ap
 export function mismatch(screened: Exclude<Screened, { kind: 'pass' }>): { code: ErrorCode; message: string } {
   const isFormal = screened.kind === 'refused' && screened.isFormal === true
   return { code: isFormal ? 'event-invalid' : 'schema-mismatch', message: screened.problem }
+}
+
+/** What is wrong with the source of an event from outside. */
+export function sourceIssue({ source }: EventRecord): Issue | undefined {
+  if (!source.startsWith('millrace:')) return undefined
+  const message = 'source begins with millrace:, which is the name of the engine’s own events; use another'
+  return { code: 'source-forbidden', message, path: ['source'] }
+}
+
+/** What keeps an event from its stream. */
+export function streamIssue(record: EventRecord, isStreamed: IsStreamed | undefined): Issue | undefined {
+  const problem = isStreamed && streamProblem(record, isStreamed)
+  return problem === undefined ? undefined : { code: 'event-invalid', message: problem, path: ['subject'] }
 }

@@ -1,12 +1,12 @@
-import { AppError } from '../core/errors.ts'
+import { AppError, type ErrorCode } from '../core/errors.ts'
 import type { EventInput, EventRecord } from '../core/event.ts'
 import { type CheckedEvent, checkEvent, type EventLimits } from '../core/event-check.ts'
 import type { Issue } from '../core/issues.ts'
 import type { Platform } from '../core/platform.ts'
 import type { IngestResult } from '../plugin/source.ts'
-import type { AppendResult, Commit, Store } from '../plugin/store.ts'
+import type { AppendResult, Commit, CommitResult, Store } from '../plugin/store.ts'
 import type { PublishResult } from './api.ts'
-import { commitOf, type IngestGuards, mismatch, noCounts, resultsOf } from './ingest-parts.ts'
+import { commitOf, type IngestGuards, mismatch, noCounts, resultsOf, sourceIssue, streamIssue } from './ingest-parts.ts'
 import type { SchemaGate } from './schema-gate.ts'
 
 /** Events handed to the store and not yet answered, at most: beyond it a publisher is told to slow down. */
@@ -55,14 +55,12 @@ export class Ingest {
   }
 
   async publishOne(event: EventInput): Promise<PublishResult> {
-    const checked = checkInput(event, this.#limits)
+    const checked = this.#check(event)
     if (!checked.ok) {
       this.counts.refused += 1
-      throw new AppError(
-        'event-invalid',
-        `publishing an event failed: ${checked.issues.map(({ message }) => message).join('; ')}`,
-        { facts: { issues: checked.issues } },
-      )
+      throw new AppError('event-invalid', `publishing an event failed: ${checked.issues.map(textOf).join('; ')}`, {
+        facts: { issues: checked.issues },
+      })
     }
     const [result] = await this.#admit([checked.record])
     return Object.assign(result!, { durability: this.#store.durability })
@@ -84,7 +82,7 @@ export class Ingest {
     const results: (IngestResult | undefined)[] = []
     for (const event of events) {
       if (results.length > 0 && results.length % checkedPerTurn === 0) await this.#turn()
-      const checked = checkInput(event, this.#limits, dataTexts?.[results.length])
+      const checked = this.#check(event, dataTexts?.[results.length])
       if (checked.ok) records.push(checked.record)
       results.push(checked.ok ? undefined : this.#refuse(event, checked.issues))
     }
@@ -93,31 +91,51 @@ export class Ingest {
     return { results: results.map((result) => result ?? admitted[next++]!) }
   }
 
-  /** Throws for the first event that would be refused, and says which it is. */
-  async assertValid(events: readonly EventInput[]): Promise<void> {
-    for (const [index, event] of events.entries()) {
-      if (index > 0 && index % checkedPerTurn === 0) await this.#turn()
-      const checked = checkInput(event, this.#limits)
-      const problem = checked.ok
-        ? await this.#schemaProblem(checked.record)
-        : checked.issues.map(({ message }) => message).join('; ')
-      if (problem === undefined) continue
-      this.counts.refused += 1
-      throw new AppError(
-        'event-invalid',
-        `event ${index} of ${events.length} is not valid, and nothing of its batch was stored: ${problem}`,
-      )
+  /** The events as they would be stored, all of them: throws for the first that would be refused, and says which it is. */
+  async assertValid(events: readonly EventInput[], isStrict = false): Promise<readonly EventRecord[]> {
+    const records: EventRecord[] = []
+    for (const event of events) {
+      if (records.length > 0 && records.length % checkedPerTurn === 0) await this.#turn()
+      const checked = this.#check(event)
+      if (!checked.ok) throw this.#notWhole(records.length, events.length, checked.issues.map(textOf).join('; '))
+      records.push(checked.record)
     }
+    return this.assertFit(records, isStrict)
+  }
+
+  /** The same for records whose form is checked. With `isStrict` what would be quarantined is refused. */
+  async assertFit(records: readonly EventRecord[], isStrict: boolean): Promise<readonly EventRecord[]> {
+    if (this.#gate === undefined) return records
+    const screened = await this.#gate.screenAll(records, isStrict)
+    return screened.map((each, at) => {
+      if (each.kind !== 'refused') return each.record
+      const { code, message } = mismatch(each)
+      throw this.#notWhole(at, records.length, message, code)
+    })
+  }
+
+  #notWhole(at: number, count: number, problem: string, code: ErrorCode = 'event-invalid'): AppError {
+    this.counts.refused += 1
+    return new AppError(code, `event ${at} of ${count} is not valid, and nothing of its batch was stored: ${problem}`)
   }
 
   /** False for what would be refused. */
   isValid(event: EventInput): boolean {
-    return checkInput(event, this.#limits).ok
+    return this.#check(event).ok
+  }
+
+  /** An event from outside: as any event, named by its stream if it has one, and not by the engine's name, a forgery. */
+  #check(event: EventInput, dataText?: string): CheckedEvent {
+    const checked = checkEvent(event, this.#limits, dataText)
+    if (!checked.ok) return checked
+    const issue = sourceIssue(checked.record) ?? streamIssue(checked.record, this.#guards?.isStreamed)
+    const { id, source } = checked.record
+    return issue === undefined ? checked : { ok: false, issues: [issue], id, source }
   }
 
   #refuse(event: EventInput, issues: readonly Issue[]): IngestResult {
     this.counts.refused += 1
-    const message = issues.map((issue) => issue.message).join('; ')
+    const message = issues.map(textOf).join('; ')
     const code = issues[0]?.code ?? 'event-invalid'
     return {
       source: String(event?.source ?? ''),
@@ -182,12 +200,6 @@ export class Ingest {
     })
   }
 
-  async #schemaProblem(record: EventRecord): Promise<string | undefined> {
-    if (this.#gate === undefined) return undefined
-    const [screened] = await this.#gate.screenAll([record])
-    return screened?.kind === 'refused' ? screened.problem : undefined
-  }
-
   /** Said and counted: an event this large is a bundle of facts, or should hold a reference (S3-18). */
   #tellLarge({ type, source, data }: EventRecord): void {
     this.large += 1
@@ -203,34 +215,50 @@ export class Ingest {
     )
   }
 
-  /** One promise from the store's to the caller's: many single events come this way. */
+  /** Appends to one stream, whole or not at all: what the store says of it. */
+  appendWhole(records: readonly EventRecord[], expect: NonNullable<Commit['expect']>): Promise<CommitResult> {
+    return this.#submit(records, { ...commitOf(records, this.#guards?.isStreamed), expect }, (result) => {
+      if (result.kind === 'ok') this.#count(result.events)
+      return result
+    })
+  }
+
   #commit<T>(
     records: readonly EventRecord[],
     cursor: Commit['cursor'],
     resultOf: (appended: readonly AppendResult[]) => T,
     isQuarantined?: (at: number) => boolean,
   ): Promise<T> {
+    const commit = commitOf(records, this.#guards?.isStreamed)
+    return this.#submit(records, cursor === undefined ? commit : { ...commit, cursor }, (result) => {
+      if (result.kind !== 'ok')
+        throw new AppError('internal', `publishing failed: the store refused the commit: ${result.detail}`)
+      this.#count(result.events, isQuarantined)
+      return resultOf(result.events)
+    })
+  }
+
+  #count(appended: readonly AppendResult[], isQuarantined?: (at: number) => boolean): void {
+    let stored = 0
+    for (let at = 0; at < appended.length; at++) {
+      const { status } = appended[at]!
+      this.counts[isQuarantined?.(at) === true ? 'quarantined' : status] += 1
+      if (status === 'stored') stored += 1
+    }
+    if (stored > 0) this.#onStored()
+  }
+
+  /** One promise from the store's to the caller's: many single events come this way. */
+  #submit<T>(records: readonly EventRecord[], commit: Commit, take: (result: CommitResult) => T): Promise<T> {
     const refusal = this.#refusalOf(records.length)
     if (refusal !== undefined) return Promise.reject(refusal)
     this.#waiting += records.length
     for (const record of records)
       if (record.data !== undefined && record.data.length > this.#warnBytes) this.#tellLarge(record)
-    const commit = commitOf(records, this.#guards?.isStreamed)
-    return this.#store.commit([cursor === undefined ? commit : { ...commit, cursor }]).then(
+    return this.#store.commit([commit]).then(
       ([result]) => {
         this.#waiting -= records.length
-        if (result?.kind !== 'ok') {
-          const why = result?.detail ?? 'no answer'
-          throw new AppError('internal', `publishing failed: the store refused the commit: ${why}`)
-        }
-        let stored = 0
-        for (let at = 0; at < result.events.length; at++) {
-          const { status } = result.events[at]!
-          this.counts[isQuarantined?.(at) === true ? 'quarantined' : status] += 1
-          if (status === 'stored') stored += 1
-        }
-        if (stored > 0) this.#onStored()
-        return resultOf(result.events)
+        return take(result!)
       },
       (error: unknown) => {
         this.#waiting -= records.length
@@ -251,11 +279,6 @@ export class Ingest {
   }
 }
 
-/** An event from outside: as any event, and not under the name of the engine's own, which would be a forgery. */
-function checkInput(event: EventInput, limits: EventLimits, dataText?: string): CheckedEvent {
-  const checked = checkEvent(event, limits, dataText)
-  if (!checked.ok || !checked.record.source.startsWith('millrace:')) return checked
-  const { id, source } = checked.record
-  const message = 'source begins with millrace:, which is the name of the engine’s own events; use another'
-  return { ok: false, issues: [{ code: 'source-forbidden', message, path: ['source'] }], id, source }
+function textOf({ message }: Issue): string {
+  return message
 }
