@@ -258,6 +258,20 @@ export const other = 5
     ])
   })
 
+  // S3-13
+  test('a stage can be exported with its options, which then stand nowhere else', async () => {
+    write(
+      'paid.ts',
+      `import { saga } from '${new URL('../stages/saga.ts', import.meta.url)}'\nexport default saga({ start: 'order.placed', steps: [{ name: 'paid', event: 'payment.received', timeout: '1h' }] })`,
+    )
+    const stages = (written: string) => `store: { type: memory }\nsubscriptions: { a: { stages: [${written}] } }`
+    const loaded = await load(stages('{ use: ./paid.ts, concurrency: 3 }'))
+    expect(loaded.ok && loaded.plan.subscriptions[0]!.stages).toMatchObject([{ name: 'saga', concurrency: 3 }])
+    expect(await problems(stages('{ use: ./paid.ts, with: { keep: 1d } }'))).toEqual([
+      '2:56: subscriptions.a.stages[0].with: it has its options already: leave with out, or name a stage that takes options',
+    ])
+  })
+
   test('a stage can be a function, by default export or by name, and is given what stands under with', async () => {
     write(
       'steps.ts',

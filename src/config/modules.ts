@@ -99,6 +99,8 @@ async function load(kind: Place['kind'], written: string, directory: string): Pr
     return typeof found === 'function' ? { found, name: exported } : { problem: `${what} is not a function` }
   if (kind === 'stage' && typeof found === 'function')
     return { found, name: exported === 'default' ? basename(path, extname(path)) : exported }
+  // A stage may be made of functions, which no file but its own can give.
+  if (isUse(found) && kind === 'stage') return { found, name: found.declaration.name }
   if (isUse(found))
     return { problem: `${what} is already called with options: export what ${define} made, and give the options here` }
   if (isDefinition(found)) return { found, name: exported === 'default' ? found.declaration.name : exported }

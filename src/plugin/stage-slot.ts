@@ -123,6 +123,8 @@ function checkBody(
   const declared = declarationOf('stage', use, catalogue, ['use'])
   if (!declared.ok) return declared
   const declaration = declared.value
+  if (isUse(use) && own !== undefined)
+    return problem('it has its options already: leave with out, or name a stage that takes options', ['with'])
   const given = isUse(use) ? use.options : own
   if (given !== undefined && Object.keys(inline).length > 0)
     return {
