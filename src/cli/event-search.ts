@@ -57,6 +57,7 @@ export interface SearchOptions extends CommonOptions {
   readonly until?: string
   readonly after?: string
   readonly limit?: string
+  readonly stream?: string
 }
 
 /** A command that asks for events: the filters that `events` and `tail` share, and what is done with them. */
@@ -157,7 +158,7 @@ export function eventPrinter(
   }
 }
 
-const eventColumns: readonly Column<WireEvent>[] = [
+export const eventColumns: readonly Column<WireEvent>[] = [
   { title: 'sequence', value: ({ sequence }) => sequence, isNumber: true },
   { title: 'recorded (UTC)', value: ({ recordedtime }) => clock(recordedtime), style: () => 'dim' },
   { title: 'source', value: ({ source }) => source },

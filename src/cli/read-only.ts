@@ -45,7 +45,7 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
     appendRecords: refuse,
     readStream: (stream, options = {}) => readStream(store, see, stream, options),
     streamVersion: (stream, until) => versionUntil(store, stream, until),
-    snapshots: { read: async () => undefined, write: refuse },
+    snapshots: { read: async () => undefined, write: async () => undefined },
     emit: () => false,
     handler: refuse,
     stats: () => {

@@ -28,7 +28,7 @@ export interface EventResult {
 }
 
 /** Decides whether a readable event may come in by this door; undefined when it may. */
-function refusalOf(checked: CheckedEvent, caller: Caller, reserved: ReadonlySet<string>): Refusal | undefined {
+export function refusalOf(checked: CheckedEvent, caller: Caller, reserved: ReadonlySet<string>): Refusal | undefined {
   if (!checked.ok) {
     const { issues, id, source } = checked
     return { id, source, code: codeOf(issues), message: issues.slice(0, 5).map(formatIssue).join('; '), issues }

@@ -5,6 +5,7 @@ import { deadOwner } from './replay-shapes.ts'
 import { type Route, storeErrors } from './route.ts'
 import { schemaRoutes } from './schema-routes.ts'
 import * as shapes from './schemas.ts'
+import { streamRoutes } from './stream-routes.ts'
 
 export type { Route } from './route.ts'
 
@@ -99,6 +100,7 @@ export const routes = {
     answers: { 200: shapes.deliveryPage },
     errors: ['bad-request', 'not-found'],
   },
+  ...streamRoutes,
   listSubscriptions: {
     method: 'GET',
     path: '/v1/subscriptions',

@@ -24,6 +24,7 @@ import {
 import { readAsyncApi, redriveQuarantined } from './routes/schemas.ts'
 import { livez, readAudit, readError, readMetrics, readOpenApi, readyz } from './routes/service.ts'
 import { streamSubscription } from './routes/stream.ts'
+import { appendToStream, readStream } from './routes/streams.ts'
 import {
   discardDead,
   listDead,
@@ -41,6 +42,8 @@ export const handlers: Readonly<Record<RouteName, Handler>> = {
   searchEvents,
   readEvent,
   readDeliveries,
+  readStream,
+  appendToStream,
   listSubscriptions,
   readSubscription,
   putSubscription,

@@ -12,6 +12,7 @@ import {
 } from '../event-search.ts'
 import type { CliIo } from '../io.ts'
 import { count, wholeNumber } from '../numbers.ts'
+import { printStream } from '../stream-events.ts'
 
 /** The newest are found first and shown last, so all of them are held. */
 const heldLimit = 100_000
@@ -20,14 +21,16 @@ const heldLimit = 100_000
 export function register(program: Command, io: CliIo): void {
   searchCommand(program.command('events'), io, (api, options, filters) => search(io, api, options, filters))
     .description(
-      'Search the log: the newest events that match, oldest of them first; from the oldest with --after or --since.',
+      'Search the log: the newest events that match, oldest of them first; from the oldest with --after or --since. With --stream: the events of one stream with their versions, from the first on.',
     )
+    .option('--stream <name>', 'the events of this stream; --after is a version then, and --until shows it as it was')
     .option('--until <time>', 'taken in before')
     .option('--after <sequence>', 'only greater sequences; 0 is the beginning')
     .option('--limit <count>', 'at most this many (default: 50)')
 }
 
 async function search(io: CliIo, api: Api, options: SearchOptions, filters: URLSearchParams): Promise<void> {
+  if (options.stream !== undefined) return printStream(io, api, options, filters)
   const limit = limitOf(options, 50)
   const printer = eventPrinter(io, options.json === true)
   if (options.after !== undefined || options.since !== undefined) {

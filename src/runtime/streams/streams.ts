@@ -22,7 +22,9 @@ export function createStreams(
     async appendRecords(stream, given, options) {
       const named = given.map((record) => ({ ...record, subject: record.subject ?? stream }))
       const records = await live().ingest.assertFit(named, true)
-      return appendToStream(parts(), stream, records, options)
+      const appended = await appendToStream(parts(), stream, records, options)
+      for (const { status } of appended.results) live().ingest.doorCounts[status] += 1
+      return appended
     },
     readStream: (stream, options = {}) => readStream(live().store, see, stream, options),
     streamVersion: async (stream, until) => versionUntil(live().store, stream, until),

@@ -1,15 +1,12 @@
-import type { ReadResult } from '../../core/cloud-event.ts'
 import { AppError } from '../../core/errors.ts'
 import type { CheckedEvent } from '../../core/event-check.ts'
 import { type EventResult, ingestMany, ingestOne, resultText } from '../admit.ts'
 import type { Call } from '../context.ts'
 import { decompressed } from '../gunzip.ts'
-import { hoppedBy } from '../hopped.ts'
-import type { Answer, HttpRequest } from '../http.ts'
+import type { Answer } from '../http.ts'
 import { bodyMode } from '../media-type.ts'
 import { problem } from '../problem.ts'
-import type { BodyForm } from '../read-body.ts'
-import { readLimits } from '../reading.ts'
+import { takeEvents } from '../take-events.ts'
 import { publishStream } from './publish-stream.ts'
 
 const statuses = new Map([
@@ -26,37 +23,9 @@ export async function publishEvents(call: Call): Promise<Answer> {
   const mode = bodyMode(request)
   if (context.draining.aborted) throw new AppError('stopping', 'the server is stopping: try again when it is back')
   if (mode === 'stream') return publishStream({ ...call, request })
-  const { requests, limits } = context
-  requests.enter()
-  let held = 0
-  try {
-    const bytes = await request.readBody(limits.bodyBytes, (more) => {
-      requests.hold(more)
-      held += more
-    })
-    const form: BodyForm = mode === 'binary' ? { kind: mode, headers: eventHeaders(request) } : { kind: mode }
-    const reading = context.bodies.read(bytes, form, readLimits(limits))
-    const { isBatch, result } = reading instanceof Promise ? await reading : reading
-    const events = eventsOf(result).map(hoppedBy(request))
-    if (isBatch) return await publishBatch(events, call)
-    return await publishOne(events[0] as CheckedEvent, call)
-  } finally {
-    requests.leave(held)
-  }
-}
-
-function eventsOf(result: ReadResult): readonly CheckedEvent[] {
-  if (result.ok) return result.events
-  const [first] = result.issues
-  throw new AppError(first?.code ?? 'body-malformed', first?.message ?? 'the body cannot be read')
-}
-
-function eventHeaders(request: HttpRequest): Readonly<Record<string, string>> {
-  const headers: [string, string][] = []
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (typeof value === 'string' && (name === 'content-type' || name.startsWith('ce-'))) headers.push([name, value])
-  }
-  return Object.fromEntries(headers)
+  return takeEvents({ request, context }, mode, (events, isBatch) =>
+    isBatch ? publishBatch(events, call) : publishOne(events[0] as CheckedEvent, call),
+  )
 }
 
 function publishOne(checked: CheckedEvent, call: Call): Promise<Answer> {
