@@ -11,6 +11,8 @@ export interface StageUnderTest {
   create(): Stage | Promise<Stage>
   /** An event that it acknowledges. */
   readonly event: Partial<EventRecord>
+  /** What it has kept for the events, where it acknowledges only then. Absent: nothing. */
+  readonly kept?: Json | undefined
   /** As declared. */
   readonly isPure?: boolean | undefined
   /** A new stage whose far side never answers. Absent: it has none. */
@@ -40,6 +42,10 @@ export function stageInputOf(event: Partial<EventRecord> = {}, more: Partial<Sta
     log: createPluginContext().log,
     ...more,
   }
+}
+
+function inputOf({ event, kept }: StageUnderTest, more: Partial<StageInput> = {}): StageInput {
+  return stageInputOf(event, { ...(kept !== undefined && { kept: deepFreeze(structuredClone(kept)) }), ...more })
 }
 
 async function withStage(making: Stage | Promise<Stage>, run: (stage: Stage) => Promise<void>): Promise<void> {
@@ -81,7 +87,7 @@ export const stageCases: readonly StageCase[] = [
     ids: ['S1-16'],
     run: (under) =>
       withStage(under.create(), async (stage) => {
-        const { outcome, reason } = await attempt(stage, stageInputOf(under.event))
+        const { outcome, reason } = await attempt(stage, inputOf(under))
         assert.equal(outcome, 'ack', reason)
       }),
   },
@@ -90,7 +96,7 @@ export const stageCases: readonly StageCase[] = [
     ids: ['S1-34'],
     run: (under) =>
       withStage(under.create(), async (stage) => {
-        const input = stageInputOf(under.event)
+        const input = inputOf(under)
         const before = JSON.stringify([input.event.record, input.event.data, input.event.meta, input.context])
         await attempt(stage, input)
         const after = JSON.stringify([input.event.record, input.event.data, input.event.meta, input.context])
@@ -104,7 +110,7 @@ export const stageCases: readonly StageCase[] = [
       const answers: StageResult[] = []
       for (let start = 0; start < 2; start++)
         await withStage(under.create(), async (stage) => {
-          answers.push(await attempt(stage, stageInputOf(under.event)))
+          answers.push(await attempt(stage, inputOf(under)))
         })
       assert.deepEqual(answers[1], answers[0])
     },
@@ -114,7 +120,7 @@ export const stageCases: readonly StageCase[] = [
     ids: [],
     run: (under) =>
       withStage(under.create(), async (stage) => {
-        const { derive } = await attempt(stage, stageInputOf(under.event))
+        const { derive } = await attempt(stage, inputOf(under))
         if (under.isPure === true) assert.equal(derive, undefined)
       }),
   },
@@ -133,7 +139,7 @@ export const stageCases: readonly StageCase[] = [
     ids: [],
     run: (under) =>
       withStage(under.create(), async (stage) => {
-        const inputs = Array.from({ length: 8 }, () => stageInputOf(under.event))
+        const inputs = Array.from({ length: 8 }, () => inputOf(under))
         await Promise.all(inputs.map((input) => attempt(stage, input)))
       }),
   },
@@ -144,7 +150,7 @@ export const stageCases: readonly StageCase[] = [
     run: (under) =>
       withStage(under.createSilent!(), async (stage) => {
         const abort = new AbortController()
-        const calling = (async () => stage.process(stageInputOf(under.event, { signal: abort.signal })))().then(
+        const calling = (async () => stage.process(inputOf(under, { signal: abort.signal })))().then(
           (answer) => answer ?? { outcome: 'ack' as const },
           () => ({ outcome: 'retry' as const }),
         )

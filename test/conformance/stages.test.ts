@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Stage, StageDeclaration } from '../../src/plugin/index.ts'
+import type { Saga } from '../../src/core/saga-state.ts'
+import type { Json, Stage, StageDeclaration } from '../../src/plugin/index.ts'
 import { nodePlatform } from '../../src/plugin/platform.ts'
 import { builtIn } from '../../src/registry.ts'
 import { loopbackEgress, type StageUnderTest, stageCases, whyStageSkipped } from '../../src/testing/index.ts'
@@ -75,6 +76,32 @@ function enrichUnderTest(): StageUnderTest {
   }
 }
 
+/** It acknowledges the event of a saga that has completed. */
+function sagaUnderTest(): StageUnderTest {
+  const saga: Saga = {
+    status: 'completed',
+    failures: 0,
+    isUnderWay: false,
+    start: { sequence: 1, source: 'shop', id: 'event-1', type: 'order.placed' },
+    startedAt: '2026-01-01T00:00:00.000Z',
+    endedAt: '2026-01-01T00:00:01.000Z',
+    undo: [],
+    results: {},
+    signals: {},
+    history: [],
+  }
+  const options = {
+    start: 'order.placed',
+    by: 'event.type',
+    steps: [{ name: 'go', run: () => 1, compensate: () => 1 }],
+  }
+  return {
+    event: order,
+    kept: saga as unknown as Json,
+    create: () => stageOf('saga', { ...options, completed: 'order.completed' }),
+  }
+}
+
 const stages: Readonly<Record<string, () => StageUnderTest>> = {
   aggregate: plain('aggregate', { by: 'data.customer.id', count: 3, eventType: 'orders.counted', pass: true }),
   call: callUnderTest,
@@ -87,6 +114,7 @@ const stages: Readonly<Record<string, () => StageUnderTest>> = {
   map: plain('map', { data: { id: 'data.id' }, type: '"order.seen"', meta: { tier: '"gold"' } }),
   redact: plain('redact', { mask: ['data.customer.email'], remove: ['data.items[*].sku'] }),
   reorder: plain('reorder', { by: 'data.id', sequence: 'data.total', first: 120, wait: '1s' }),
+  saga: sagaUnderTest,
   split: plain('split', { list: 'data.items', type: 'order.item' }),
   throttle: plain('throttle', { rate: '1000/s', burst: 100 }),
   validate: plain('validate', { schema: { type: 'object' } }),
