@@ -47,6 +47,8 @@ export interface PipelineOptions {
   readonly directory?: string | undefined
   /** Where the key of stored secrets may be: `MILLRACE_SECRET_KEY`, `MILLRACE_SECRET_KEY_FILE`. Default: the process's own. */
   readonly env?: Partial<KeyEnvironment> | undefined
+  /** Pause between looks at what changes slowly, dead letters among it, milliseconds. Default: 10 to 30 seconds. */
+  readonly upkeepMs?: number | undefined
   /** Where this process listens: outbound HTTP never goes there, so that no pipeline feeds itself. */
   readonly listening?: (() => readonly ListeningAddress[]) | undefined
 }
@@ -110,6 +112,7 @@ function setupOf(
     listening,
     catalogue = createCatalogue([]),
     env = process.env,
+    upkeepMs,
   }: PipelineOptions,
 ): EngineSetup {
   const context = { directory, platform, egress: { ...plan.egress, own: listening } }
@@ -123,6 +126,7 @@ function setupOf(
     retention: plan.retention,
     dedupMs: plan.dedupMs,
     historyMs: plan.historyMs,
+    upkeepMs,
     openStore: () => plan.store.declaration.open(plan.store.options, context),
     sources: plan.sources.map(({ name, declaration, options, debounce }) => ({
       name,

@@ -118,6 +118,8 @@ export interface EngineSetup {
   readonly retention: RetentionPolicy
   readonly dedupMs: number
   readonly historyMs: number
+  /** Pause between looks at what changes slowly, dead letters among it; absent: 10 to 30 seconds. */
+  readonly upkeepMs?: number | undefined
   openStore(): Promise<Store>
   readonly sources: readonly SourceSpec[]
   readonly subscriptions: readonly SubscriptionSpec[]

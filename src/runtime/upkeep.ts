@@ -21,7 +21,7 @@ const observeEveryMs = 10_000
 /** What a running pipeline does from time to time. */
 export function startUpkeep(
   live: Opened,
-  { retention, dedupMs, historyMs }: Pick<EngineSetup, 'retention' | 'dedupMs' | 'historyMs'>,
+  { retention, dedupMs, historyMs, upkeepMs }: Pick<EngineSetup, 'retention' | 'dedupMs' | 'historyMs' | 'upkeepMs'>,
 ): void {
   const { services, platform, store } = live
   const lose = (upTo: Sequence): Promise<void> => forceOut(live, upTo)
@@ -30,10 +30,10 @@ export function startUpkeep(
       live.replays.isRead(record),
     ),
   )
-  services.every('dead letters', tendEveryMs, () => tendDead([...live.lanes.values()], platform))
-  services.every('observe', observeEveryMs, () => observeAll(live))
-  services.every('replays', tendEveryMs, () => live.replays.tend())
-  services.every('ended secrets', tendEveryMs, () => live.desk.tidy())
+  services.every('dead letters', upkeepMs ?? tendEveryMs, () => tendDead([...live.lanes.values()], platform))
+  services.every('observe', upkeepMs ?? observeEveryMs, () => observeAll(live))
+  services.every('replays', upkeepMs ?? tendEveryMs, () => live.replays.tend())
+  services.every('ended secrets', upkeepMs ?? tendEveryMs, () => live.desk.tidy())
 }
 
 /** What lanes have not examined is lost when forced retention removes it. */

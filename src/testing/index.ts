@@ -1,3 +1,13 @@
+export type { CrashPlace, CrashPoint, StoreFailure } from './kit/faults.ts'
+export {
+  type DeliveryState,
+  type TestClock,
+  type TestControls,
+  type TestPipeline,
+  type TestPipelineOptions,
+  type TypedTestPipeline,
+  testPipeline,
+} from './kit/test-pipeline.ts'
 export * from './loopback-egress.ts'
 export * from './plugin-context.ts'
 export * from './recording-sink.ts'

@@ -6,13 +6,15 @@ export interface VirtualPlatformOptions {
   readonly startMs?: number | undefined
   /** Random numbers and ids follow from it. Two platforms with one seed mint the same ids. Default: 1. */
   readonly seed?: number | undefined
+  /** Real work that time waits for: resolves when some of it has ended, false when there is none. Default: none. */
+  readonly work?: (() => Promise<boolean>) | undefined
 }
 
 /** A platform whose time moves only when a test says so. */
 export interface VirtualPlatform extends Platform {
   /**
    * Moves time on, running each timer at its own moment, in order, with everything that follows from it done before
-   * the next: promises, `soon` tasks and timers that are new. Real I/O in between is not waited for: await its effect.
+   * the next: promises, `soon` tasks and timers that are new. Real I/O in between is waited for only as `work` says.
    */
   advance(ms: number): Promise<void>
   /** Moves time to the next timer and runs it; false when there is none. */
@@ -33,7 +35,7 @@ interface VirtualTimer {
 
 /** A platform for tests: three days of retries take milliseconds and every run is the same. */
 export function createVirtualPlatform(options: VirtualPlatformOptions = {}): VirtualPlatform {
-  const { startMs = 1_767_225_600_000, seed = 1 } = options
+  const { startMs = 1_767_225_600_000, seed = 1, work } = options
   const random = createRandom(seed)
   const idRandom = createRandom(seed ^ 0x5eed)
   const timers = new Set<VirtualTimer>()
@@ -43,12 +45,16 @@ export function createVirtualPlatform(options: VirtualPlatformOptions = {}): Vir
   let soonTasks = 0
   let moving: Promise<unknown> = Promise.resolve()
 
-  const settle = async (): Promise<void> => {
+  const turns = async (): Promise<void> => {
     // Two quiet turns: a promise that a `soon` task resolved may ask for another `soon`.
     for (let quiet = 0; quiet < 2; quiet++) {
       if (soonTasks > 0) quiet = -1
       await new Promise((resolve) => setImmediate(resolve))
     }
+  }
+  const settle = async (): Promise<void> => {
+    do await turns()
+    while ((await work?.()) === true)
   }
   const earliest = (): VirtualTimer | undefined => {
     let first: VirtualTimer | undefined

@@ -22,7 +22,10 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   runtime: { may: ['core', 'plugin'], packages: [] },
   config: { may: ['core', 'plugin'], packages: ['*'] },
   client: { may: ['core'], packages: [] },
-  testing: { may: ['core', 'plugin', 'runtime'], packages: ['*'] },
+  testing: {
+    may: ['core', 'plugin', 'io', 'runtime', 'config', 'stores', 'pipeline.ts', 'registry.ts'],
+    packages: ['*'],
+  },
   server: { may: ['core', 'plugin', 'config', 'runtime'], packages: ['*'] },
   cli: { may: ['*'], packages: ['*'] },
   'registry.ts': { may: ['plugin', 'stores', 'sources', 'stages', 'sinks'], packages: [] },

@@ -1,0 +1,143 @@
+import type { Sink } from '../../plugin/sink.ts'
+import type { PluginContext, Source } from '../../plugin/source.ts'
+import type { Stage } from '../../plugin/stage.ts'
+import type { Commit, CommitResult, Store } from '../../plugin/store.ts'
+import { type Faults, isAppend, pointsAfter } from './faults.ts'
+import type { Life } from './life.ts'
+import type { UnderWay } from './under-way.ts'
+
+/** What stands between a process and the outside: its store, its stages and its sinks, which a crash shuts. */
+export interface Doors {
+  readonly life: Life
+  readonly faults: Faults
+  readonly underWay: UnderWay
+}
+
+/** A store as one process has it: shared with the next one, so that it is not closed with this one. */
+export interface ProcessStore extends Store {
+  /** Commits handed in so far. */
+  readonly commits: number
+}
+
+/** The store of one process. What it wrote before a crash is there; what it does after it is not. */
+export function storeBehind(store: Store, doors: Doors): ProcessStore {
+  const { life, underWay } = doors
+  let commits = 0
+  const own = {
+    get commits() {
+      return commits
+    },
+    commit(given: readonly Commit[]) {
+      commits += 1
+      return life.isRunning ? underWay.watch(commitBehind(store, doors, given)) : life.cutOff()
+    },
+    wait: (...args: Parameters<Store['wait']>) => (life.isRunning ? store.wait(...args) : life.cutOff()),
+    close: async () => undefined,
+    state: through(store.state, {}, doors),
+  }
+  return through(store, own, doors) as ProcessStore
+}
+
+async function commitBehind(store: Store, doors: Doors, given: readonly Commit[]): Promise<readonly CommitResult[]> {
+  const { life, faults } = doors
+  if (given.some(isAppend) && faults.hits('before-commit')) {
+    life.crash()
+    return life.cutOff()
+  }
+  const failure = faults.nextFailure()
+  if (failure !== undefined) throw failure
+  const results = await store.commit(given)
+  for (const [index, commit] of given.entries()) {
+    if (results[index]?.kind !== 'ok') continue
+    for (const [point, at] of pointsAfter(commit)) if (faults.hits(point, at)) life.crash()
+  }
+  return life.isRunning ? results : life.cutOff()
+}
+
+/** An object whose asynchronous methods are cut off by a crash. Those of `own` stand in their place. */
+function through<T extends object>(target: T, own: object, { life, underWay }: Doors): T {
+  return new Proxy(target, {
+    get(_, name) {
+      if (name in own) return Reflect.get(own, name)
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => {
+        const isAsync = name !== 'head' && name !== 'oldest'
+        if (isAsync && !life.isRunning) return life.cutOff()
+        const answer: unknown = Reflect.apply(value, target, args)
+        return isAsync ? life.passing(underWay.watch(Promise.resolve(answer))) : answer
+      }
+    },
+  })
+}
+
+/** A stage of one process. */
+export function stageBehind(stage: Stage, name: string, subscription: string, doors: Doors): Stage {
+  const { life, faults, underWay } = doors
+  const at = { subscription, stage: name }
+  return {
+    process(input) {
+      if (!life.isRunning) return life.cutOff()
+      const isCutShort = faults.hits('during-stage', at)
+      const answer = stage.process(input)
+      if (isCutShort) life.crash()
+      else if (!isPromise(answer) && faults.hits('after-stage-before-commit', at)) life.crash()
+      if (!life.isRunning) {
+        if (isPromise(answer)) answer.catch(() => undefined)
+        return life.cutOff()
+      }
+      if (!isPromise(answer)) return answer
+      const ended = underWay.watch(answer, { mayHang: true }).then((result) => {
+        if (life.isRunning && faults.hits('after-stage-before-commit', at)) life.crash()
+        return result
+      })
+      return life.passing(ended)
+    },
+    ...(stage.keyOf !== undefined && { keyOf: (input) => stage.keyOf!(input) }),
+    ...(stage.onDue !== undefined && { onDue: (input) => stage.onDue!(input) }),
+    ...lifeOf(stage, underWay),
+  }
+}
+
+/** A sink of one process. */
+export function sinkBehind(sink: Sink, subscription: string, doors: Doors): Sink {
+  const { life, faults, underWay } = doors
+  const at = { subscription }
+  return {
+    async deliver(deliveries, context) {
+      if (!life.isRunning) return life.cutOff()
+      const isCutShort = faults.hits('during-sink', at)
+      const messages = deliveries.map(({ messageId }) => messageId)
+      const answer = underWay.watch(
+        (async () => sink.deliver(deliveries, context))().finally(() => {
+          if (life.isRunning && faults.hits('after-sink-before-commit', at)) life.crash()
+        }),
+        { messages, mayHang: true },
+      )
+      if (isCutShort) life.crash()
+      return life.passing(answer)
+    },
+    ...lifeOf(sink, underWay),
+  }
+}
+
+/** A source of one process: what it reads goes to the store of that process, so that only its end is watched. */
+export function sourceBehind(source: Source, { underWay }: Doors): Source {
+  return {
+    read: (cursor, context) => source.read(cursor, context),
+    ...(source.receive !== undefined && { receive: (request, context) => source.receive!(request, context) }),
+    close: lifeOf(source, underWay).close,
+  }
+}
+
+/** Opening and closing are real work as well. */
+function lifeOf(plugin: Pick<Sink, 'open' | 'close'>, underWay: UnderWay) {
+  return {
+    open: async (context: PluginContext) => underWay.watch(plugin.open?.(context), { mayHang: true }),
+    close: async () => underWay.watch(plugin.close?.(), { mayHang: true }),
+  }
+}
+
+function isPromise(value: unknown): value is Promise<never> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

@@ -1,0 +1,96 @@
+import { setTimeout } from 'node:timers'
+import { AppError } from '../../core/errors.ts'
+import type { Log, Platform, Timer } from '../../core/platform.ts'
+
+/**
+ * The life of one process of a test pipeline, and the platform that ends with it.
+ * - `running`: everything goes through.
+ * - `crashed`: no timer fires, no call answers, nothing is written or logged; what waited will wait.
+ * - `released`: what waited is told that the store is closed, and timers are real, so that sockets, threads and files which
+ *   the end of a real process would take with it are closed.
+ */
+export interface Life {
+  readonly platform: Platform
+  readonly log: Log
+  readonly isRunning: boolean
+  /** Resolves at the crash. */
+  readonly crashed: Promise<void>
+  crash(): void
+  release(): void
+  /** The answer that never comes, since the process ended first. */
+  cutOff<T>(): Promise<T>
+  /** Passes an answer on while the process lives. */
+  passing<T>(answer: Promise<T>): Promise<T>
+}
+
+/** How long what is left of a crashed process may take to close, at most. */
+const closeMs = 1000
+
+/** A process that lives on this platform. */
+export function createLife(platform: Platform, log: Log): Life {
+  let state: 'running' | 'crashed' | 'released' = 'running'
+  const crashed = Promise.withResolvers<void>()
+  const released = Promise.withResolvers<never>()
+  released.promise.catch(() => undefined)
+  const timers = new Set<Timer>()
+  const cutOff = () => released.promise
+  const isRunning = () => state === 'running'
+
+  const after = (delayMs: number, task: () => void): Timer => {
+    if (state === 'released') {
+      const real = setTimeout(task, Math.min(delayMs, closeMs))
+      return { cancel: () => clearTimeout(real) }
+    }
+    const timer = platform.after(delayMs, () => {
+      timers.delete(timer)
+      task()
+    })
+    timers.add(timer)
+    return {
+      cancel() {
+        timers.delete(timer)
+        timer.cancel()
+      },
+    }
+  }
+  return {
+    platform: {
+      clock: platform.clock,
+      after,
+      soon: (task) => platform.soon(() => void (state !== 'crashed' && task())),
+      random: platform.random,
+      id: platform.id,
+      digest: platform.digest,
+    },
+    log: {
+      debug: (message, fields) => void (isRunning() && log.debug(message, fields)),
+      info: (message, fields) => void (isRunning() && log.info(message, fields)),
+      warn: (message, fields) => void (isRunning() && log.warn(message, fields)),
+      error: (message, fields) => void (isRunning() && log.error(message, fields)),
+    },
+    get isRunning() {
+      return isRunning()
+    },
+    crashed: crashed.promise,
+    crash() {
+      if (state !== 'running') return
+      state = 'crashed'
+      for (const timer of timers) timer.cancel()
+      timers.clear()
+      crashed.resolve()
+    },
+    release() {
+      state = 'released'
+      released.reject(new AppError('store-closed', 'the process of this pipeline has crashed'))
+    },
+    cutOff,
+    passing: (answer) =>
+      answer.then(
+        (value) => (isRunning() ? value : cutOff()),
+        (error: unknown) => {
+          if (isRunning()) throw error
+          return cutOff()
+        },
+      ),
+  }
+}

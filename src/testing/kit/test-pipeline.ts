@@ -1,0 +1,299 @@
+import { parseDuration } from '../../core/duration.ts'
+import { AppError } from '../../core/errors.ts'
+import type { Event, Sequence } from '../../core/event.ts'
+import type { DeadRow } from '../../core/ledger-state.ts'
+import type { TypedPipeline } from '../../pipeline.ts'
+import type { PipelineConfig } from '../../plugin/pipeline-config.ts'
+import type { DeadQuery, Store } from '../../plugin/store.ts'
+import type { EventOf, EventTypes, PatternOf, TypedPipelineConfig } from '../../plugin/typed-config.ts'
+import type { ExplainedDelivery, Pipeline } from '../../runtime/api.ts'
+import { type RecordingLog, recordingLog } from '../plugin-context.ts'
+import type { RecordingSink } from '../recording-sink.ts'
+import type { ScriptedSource } from '../scripted-source.ts'
+import { createVirtualPlatform, type VirtualPlatform, type VirtualPlatformOptions } from '../virtual-platform.ts'
+import { type CrashPlace, type CrashPoint, createFaults, type StoreFailure } from './faults.ts'
+import { type PlanOptions, testPlan } from './plan.ts'
+import { createProcess, type Process, type Shared } from './process.ts'
+import { createUnderWay } from './under-way.ts'
+
+/** How a pipeline is put under test. */
+export interface TestPipelineOptions extends PlanOptions, VirtualPlatformOptions {
+  /** How long a stage or sink may work in real time before virtual time goes on without it. Default: `1s`. */
+  readonly patience?: string | undefined
+}
+
+/** Time, which moves only when the test says so. */
+export interface TestClock {
+  /** Milliseconds since 1970; 2026-01-01T00:00:00Z at the start. */
+  now(): number
+  /**
+   * Moves time on by a duration such as `3d`, with everything that comes due on the way done at its own moment. What stages,
+   * sinks and the store do meanwhile for real (files, requests) is waited for: no time passes over it.
+   */
+  advance(duration: string): Promise<void>
+}
+
+/** How a delivery stands: the short form of what `explain` answers. */
+export interface DeliveryState {
+  readonly sequence: Sequence
+  readonly id: string
+  readonly type: string
+  readonly state: ExplainedDelivery['state']
+  readonly reason?: string | undefined
+  /** Attempts so far, over all its steps. */
+  readonly attempts: number
+  /** When it is tried again, RFC 3339. */
+  readonly dueAt?: string | undefined
+}
+
+/** What a test does with a pipeline beside what everybody can. */
+export interface TestControls<E = Event> {
+  readonly clock: TestClock
+  /** What was logged. */
+  readonly log: RecordingLog
+  /** Resolves when all is done and stored that needs no time to pass, or the process has crashed. */
+  idle(): Promise<void>
+  /** The whole log. */
+  events(): Promise<readonly E[]>
+  /** The events that stages derived: of one subscription, or of all. */
+  derived(subscription?: string): Promise<readonly E[]>
+  /** Each delivery of a subscription, in order of the log. Events that it does not match are not among them. */
+  deliveries(subscription: string): Promise<readonly DeliveryState[]>
+  /** Its dead letters; without a query, the first 1,000. */
+  dead(subscription: string, query?: DeadQuery): Promise<readonly DeadRow[]>
+  /** What stands for the sink of a subscription where `sinks` are `recording`. */
+  sink(subscription: string): RecordingSink
+  /** What stands for a source where `sources` are `scripted`. */
+  source(name: string): ScriptedSource
+  /** The next writes to the store fail: `times` of them. Default: 1. */
+  failStore(how: StoreFailure, times?: number): void
+  /** Ends the process at once, as `kill -9` does: what is not in the store is lost. */
+  crash(): void
+  /** Ends it the next time it passes this point. */
+  crashAt(point: CrashPoint, place?: CrashPlace): void
+  readonly hasCrashed: boolean
+  /** Starts a new process on what the store has; one that still runs is stopped first, as a deployment does. */
+  restart(): Promise<void>
+}
+
+/** A running pipeline under test. */
+export type TestPipeline = Omit<Pipeline, keyof TestControls> & TestControls
+/** A running pipeline under test whose types of event are declared. */
+export type TypedTestPipeline<Types extends EventTypes> = Omit<TypedPipeline<Types>, keyof TestControls> &
+  TestControls<EventOf<Types> | (Event<unknown> & { readonly type: `millrace.${string}` })>
+
+/**
+ * Runs a configuration under test: in memory, with time that moves only when the test says so, and able to crash. The
+ * configuration is one in code, or the path of a file; then sinks record and sources wait for a script unless told otherwise.
+ * Needs no test runner and works with each. Throws `config-invalid` with every problem.
+ *
+ * @example
+ * await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { sink: crm } } })
+ * await pipeline.publish({ source: 'shop', id: '1', type: 'order.placed' })
+ * await pipeline.clock.advance('3d')
+ */
+export function testPipeline<
+  const Types extends EventTypes,
+  const Patterns extends Readonly<Record<string, PatternOf<Types>>>,
+>(config: TypedPipelineConfig<Types, Patterns>, options?: TestPipelineOptions): Promise<TypedTestPipeline<Types>>
+export function testPipeline(config: PipelineConfig | string, options?: TestPipelineOptions): Promise<TestPipeline>
+export async function testPipeline(config: unknown, options: TestPipelineOptions = {}): Promise<TestPipeline> {
+  const underWay = createUnderWay(millisecondsOf(options.patience ?? '1s'))
+  const platform = createVirtualPlatform({ ...options, work: () => underWay.next() })
+  const made = await testPlan(config, platform, options)
+  const log = recordingLog()
+  const { declaration, options: storeOptions } = made.plan.store
+  const store = await declaration.open(storeOptions, { directory: made.directory, platform })
+  const faults = createFaults()
+  const shared: Shared = { made, platform, log, store, faults, underWay }
+  const pipeline = new PipelineUnderTest(shared, platform, log)
+  try {
+    await pipeline.restart()
+  } catch (error) {
+    await pipeline[Symbol.asyncDispose]()
+    throw error
+  }
+  return withMethodsOf(pipeline, () => pipeline.process)
+}
+
+function millisecondsOf(duration: string): number {
+  const parsed = parseDuration(duration)
+  if (!parsed.ok) throw new AppError('usage', `the duration ${duration} cannot be used: ${parsed.problem}`)
+  return parsed.ms
+}
+
+type Own = TestControls & Pick<Pipeline, 'store' | 'stop'> & AsyncDisposable
+
+/** The controls, and every other method of the pipeline of the process that runs now. */
+function withMethodsOf(controls: Own, process: () => Process): TestPipeline {
+  return new Proxy(controls, {
+    get(target, name) {
+      if (name in target) {
+        const value: unknown = Reflect.get(target, name, target)
+        // No bound function: V8 takes none for `await using`.
+        return typeof value === 'function' ? (...args: unknown[]) => Reflect.apply(value, target, args) : value
+      }
+      const { pipeline } = process()
+      const value: unknown = Reflect.get(pipeline, name, pipeline)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]) => process().call(String(name), () => Reflect.apply(value, pipeline, args))
+    },
+  }) as unknown as TestPipeline
+}
+
+class PipelineUnderTest implements Own {
+  readonly clock: TestClock
+  readonly log: RecordingLog
+  readonly #shared: Shared
+  readonly #platform: VirtualPlatform
+  #process: Process | undefined
+
+  constructor(shared: Shared, platform: VirtualPlatform, log: RecordingLog) {
+    this.#shared = shared
+    this.#platform = platform
+    this.log = log
+    this.clock = {
+      now: () => platform.clock.now(),
+      advance: (duration) => platform.advance(millisecondsOf(duration)),
+    }
+  }
+
+  get process(): Process {
+    return this.#process!
+  }
+
+  get store(): Store {
+    return this.#shared.store
+  }
+
+  get hasCrashed(): boolean {
+    return this.process.hasCrashed
+  }
+
+  async idle(): Promise<void> {
+    const { process } = this
+    for (let before = -1; before !== process.commits && !process.hasCrashed; ) {
+      before = process.commits
+      await this.#platform.settle()
+      await Promise.race([process.crashed, this.#flush()])
+      await this.#platform.settle()
+    }
+  }
+
+  /** What changed in the ledgers is in the store: every look at dead letters sees to that. */
+  async #flush(): Promise<void> {
+    const lane = this.#shared.made.plan.subscriptions.find(
+      ({ sink, tap }) => tap === undefined && sink?.declaration.served !== 'view',
+    )
+    if (lane !== undefined && !this.process.hasCrashed) await this.process.pipeline.dead(lane.policy.name, { limit: 1 })
+  }
+
+  async events(): Promise<readonly Event[]> {
+    const events: Event[] = []
+    for (let page = await this.store.read(0, 1000); page.length > 0; ) {
+      events.push(...page)
+      page = await this.store.read(page.at(-1)!.sequence, 1000)
+    }
+    return events
+  }
+
+  async derived(subscription?: string): Promise<readonly Event[]> {
+    const isDerived = ({ source }: Event) =>
+      subscription === undefined
+        ? source.startsWith('millrace:/') && source !== 'millrace:/engine'
+        : source === `millrace:/${subscription}`
+    return (await this.events()).filter(isDerived)
+  }
+
+  async deliveries(subscription: string): Promise<readonly DeliveryState[]> {
+    await this.idle()
+    const states: DeliveryState[] = []
+    for (const { sequence, id, type } of await this.events()) {
+      const answer = this.process.call('deliveries', (pipeline) => pipeline.explain(sequence, subscription))
+      const { deliveries } = (await answer) as Awaited<ReturnType<Pipeline['explain']>>
+      const live = deliveries.find(({ replay }) => replay === undefined)
+      if (live === undefined || live.state === 'filtered' || live.state === 'before-start') continue
+      const { state, reason, attemptCount, dueAt } = live
+      states.push({
+        sequence,
+        id,
+        type,
+        state,
+        ...(reason !== undefined && { reason }),
+        attempts: attemptCount,
+        ...(dueAt !== undefined && { dueAt }),
+      })
+    }
+    return states
+  }
+
+  async dead(subscription: string, query: DeadQuery = { limit: 1000 }): Promise<readonly DeadRow[]> {
+    return this.process.call('dead', (pipeline) => pipeline.dead(subscription, query)) as Promise<readonly DeadRow[]>
+  }
+
+  sink(subscription: string): RecordingSink {
+    return this.#stand('sink', 'recording', this.#shared.made.sinks, subscription)
+  }
+
+  source(name: string): ScriptedSource {
+    return this.#stand('source', 'scripted', this.#shared.made.sources, name)
+  }
+
+  #stand<T>(kind: string, how: string, all: ReadonlyMap<string, T>, name: string): T {
+    const found = all.get(name)
+    if (found !== undefined) return found
+    const there =
+      all.size === 0 ? `there is none: open it with ${kind}s: '${how}'` : `there are ${[...all.keys()].join(', ')}`
+    throw new AppError('usage', `no ${how} ${kind} stands for ${name}; ${there}`)
+  }
+
+  failStore(how: StoreFailure, times = 1): void {
+    this.#shared.faults.failStore(how, times)
+  }
+
+  crash(): void {
+    this.process.crash()
+  }
+
+  crashAt(point: CrashPoint, place: CrashPlace = {}): void {
+    this.#shared.faults.arm(point, place)
+  }
+
+  async restart(): Promise<void> {
+    const { armed } = this.#shared.faults
+    if (armed !== undefined)
+      throw new AppError(
+        'state-conflict',
+        `restarting failed: the process has not crashed, since it never came to ${armed}`,
+      )
+    await this.#end()
+    this.#process = createProcess(this.#shared)
+    await this.#moveUntil(this.process.pipeline.start())
+  }
+
+  async stop(options: { readonly deadline?: string | undefined } = {}): Promise<void> {
+    if (!this.hasCrashed) await this.#moveUntil(this.process.pipeline.stop(options))
+  }
+
+  async #end(): Promise<void> {
+    if (this.#process === undefined) return
+    if (this.hasCrashed) await this.process.release()
+    else await this.stop()
+  }
+
+  /** Lets time pass where something waits for it. */
+  async #moveUntil<T>(done: Promise<T>): Promise<T> {
+    let isDone = false
+    const end = () => {
+      isDone = true
+    }
+    done.then(end, end)
+    for (await this.#platform.settle(); !isDone; ) await this.#platform.advanceToNext()
+    return done
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end()
+    await this.#shared.store.close()
+  }
+}
