@@ -1,5 +1,6 @@
 import type { Catalogue } from '../plugin/catalogue.ts'
 import type { AnyDeclaration } from '../plugin/define.ts'
+import { isolateSetting } from '../plugin/isolate/setting.ts'
 import { pipelineSchema, type Slots } from '../plugin/pipeline-schema.ts'
 import { type Schema, schema } from '../plugin/schema.ts'
 import { sourceSettings } from '../plugin/source-settings.ts'
@@ -46,6 +47,7 @@ function editorSlots(catalogue: Catalogue): Slots {
   const stageFile = schema.strictObject({
     use: schema.string().regex(filePattern).describe('A file that exports a stage: ./enrich.ts or ./stages.ts#enrich.'),
     ...settings,
+    isolate: isolateSetting.optional(),
   })
   const stages = catalogue.all('stage').map((each) => named(each, 'use', settings))
   return {

@@ -289,6 +289,21 @@ export const other = 5
     expect(made.process({} as never)).toEqual({ outcome: 'discard', reason: 'because' })
   })
 
+  test('an isolated stage is found beside the file, named as ever, and not loaded here', async () => {
+    write('deadly.ts', 'export default () => undefined; export const work = () => undefined; globalThis.isHere = true')
+    const stages = [
+      '{ use: ./deadly.ts, isolate: true }',
+      '{ use: "./deadly.ts#work", isolate: { workers: 2 } }',
+      '{ use: "./deadly.ts#work", name: own, isolate: true }',
+    ]
+    const loaded = await load(`store: { type: memory }\nsubscriptions: { a: { stages: [${stages.join(', ')}] } }`)
+    expect(loaded.ok && loaded.plan.subscriptions[0]!.stages.map(({ name }) => name)).toEqual(['deadly', 'work', 'own'])
+    expect('isHere' in globalThis).toBe(false)
+    expect(
+      await problems('store: { type: memory }\nsubscriptions: { a: { stages: [{ use: ./no.ts, isolate: true }] } }'),
+    ).toEqual([`2:39: subscriptions.a.stages[0].use: there is no file ${directory}/no.ts`])
+  })
+
   test('what cannot be loaded says why, once, beside the other problems', async () => {
     write('mine.ts', pluginFile)
     write('broken.ts', 'throw new Error("no luck")')

@@ -5,6 +5,7 @@ import { messageOf } from '../core/errors.ts'
 import { isPlainObject } from '../core/event-fields.ts'
 import { type Issue, nearest } from '../core/issues.ts'
 import type { PluginKind } from '../plugin/define.ts'
+import { splitFile } from '../plugin/isolate/stage.ts'
 import { isDefinition, isFilePath, isUse } from '../plugin/slots.ts'
 import { isFunctionStage } from '../plugin/stage-function.ts'
 
@@ -31,6 +32,14 @@ export async function loadPlugins(written: unknown, directory: string): Promise<
   for (const place of placesOf(config)) {
     const named = place.holder[place.key]
     if (typeof named !== 'string' || !isFilePath(named)) continue
+    if (place.kind === 'stage' && isIsolated(place.holder)) {
+      const found = findFile(named, directory)
+      place.holder[place.key] = found.use
+      place.holder['name'] ??= found.name
+      if (!found.isThere)
+        issues.push({ code: 'config-invalid', path: place.path, message: `there is no file ${found.path}` })
+      continue
+    }
     const loaded = await load(place.kind, named, directory)
     if ('problem' in loaded)
       issues.push({ code: 'config-invalid', path: place.path, message: loaded.problem, ...loaded.hint })
@@ -79,11 +88,29 @@ type Loaded =
   | { readonly found: unknown; readonly name: string }
   | { readonly problem: string; readonly hint?: Pick<Issue, 'available' | 'suggestion'> }
 
+/** It is loaded by the threads that run it, and never here. */
+function isIsolated({ isolate }: Mapping): boolean {
+  return isolate !== undefined && isolate !== false
+}
+
+function findFile(written: string, directory: string) {
+  const { file, name } = splitFile(written)
+  const path = pathOf(file, directory)
+  return { use: `${pathToFileURL(path).href}#${name}`, name: nameOf(name, path), path, isThere: existsSync(path) }
+}
+
+/** What a stage that is a function is called unless it is named. */
+function nameOf(exported: string, path: string): string {
+  return exported === 'default' ? basename(path, extname(path)) : exported
+}
+
+function pathOf(file: string, directory: string): string {
+  return file.startsWith('file:') ? fileURLToPath(file) : resolve(directory, file)
+}
+
 async function load(kind: Place['kind'], written: string, directory: string): Promise<Loaded> {
-  const hash = written.lastIndexOf('#')
-  const file = hash === -1 ? written : written.slice(0, hash)
-  const exported = hash === -1 ? 'default' : written.slice(hash + 1)
-  const path = file.startsWith('file:') ? fileURLToPath(file) : resolve(directory, file)
+  const { file, name: exported } = splitFile(written)
+  const path = pathOf(file, directory)
   let module: Readonly<Record<string, unknown>>
   try {
     module = await import(pathToFileURL(path).href)
@@ -97,8 +124,7 @@ async function load(kind: Place['kind'], written: string, directory: string): Pr
   const what = exported === 'default' ? `the default export of ${file}` : `${exported} of ${file}`
   if (kind === 'upcaster')
     return typeof found === 'function' ? { found, name: exported } : { problem: `${what} is not a function` }
-  if (kind === 'stage' && typeof found === 'function')
-    return { found, name: exported === 'default' ? basename(path, extname(path)) : exported }
+  if (kind === 'stage' && typeof found === 'function') return { found, name: nameOf(exported, path) }
   // A stage may be made of functions, which no file but its own can give.
   if (isUse(found) && kind === 'stage') return { found, name: found.declaration.name }
   if (isUse(found))

@@ -175,6 +175,40 @@ describe('stages', () => {
     }
   })
 
+  test('a function of a file can be isolated; what runs here, or cannot leave this thread, is refused', () => {
+    const isolated = { use: './work.ts#heavy', name: 'heavy', isolate: true, concurrency: 4 }
+    expect(stagesOf(isolated)[0]).toMatchObject({ name: 'heavy', concurrency: 4, isPure: false, runsUserCode: true })
+    expect(stagesOf({ ...isolated, isolate: { workers: 2, memory: '64MiB' } })[0]).toMatchObject({ name: 'heavy' })
+    const none = () => undefined
+    const closure = stage('a', none, { isolate: true } as never)
+    const stages = [
+      closure,
+      { use: none, name: 'b', isolate: true },
+      { use: 'filter', when: 'x', isolate: true },
+      { ...isolated, name: 'c', isolate: { workers: 0, memory: '1MiB' } },
+      { ...isolated, name: 'd', isolate: 'yes' },
+      { ...isolated, name: 'e', with: { f: none } },
+      { ...isolated, name: 'f', when: 'x' },
+      { use: './work.ts', isolate: true },
+      { use: './work.ts', name: 'g', isolate: false },
+    ]
+    const only = 'isolate: only a function of a file can run in a worker thread, which loads it by itself: move it to'
+    expect(problemsOf(withSubscription({ stages }))).toEqual(
+      [
+        `stages[0].${only}`,
+        `stages[1].${only}`,
+        `stages[2].${only}`,
+        'stages[3].isolate.workers: a number of at least 1 is needed',
+        'stages[3].isolate.memory: too small: at least 16MiB',
+        'stages[4].isolate: true, or { workers: 2, memory: 512MiB } is needed',
+        'stages[5].with: what goes to an isolated stage must be data',
+        'stages[6].when: there is no such setting',
+        'stages[7]: the stage needs a name',
+        'stages[8].use: a file can be named only in a configuration file',
+      ].map((words) => expect.stringContaining(`subscriptions.a.${words}`) as unknown),
+    )
+  })
+
   test("a stage's wrong options are placed where they were written", () => {
     expect(
       problemsOf(

@@ -1,9 +1,11 @@
 import type { Catalogue } from './catalogue.ts'
 import { type Checked, check, type SchemaIssue, unknownSetting } from './check.ts'
 import type { CreateContext, StageDeclaration, StageDefaults, Use } from './define.ts'
+import { type IsolateInput, type IsolateSetting, isolateSetting } from './isolate/setting.ts'
+import { isolatedStage } from './isolate/stage.ts'
 import { type RetryInput, type RetryPolicies, retryPolicies, retrySetting } from './retry-setting.ts'
 import { schema } from './schema.ts'
-import { answer, checkOptions, declarationOf, isDefinition, isUse, problem } from './slots.ts'
+import { answer, checkOptions, declarationOf, isDefinition, isFilePath, isUse, problem } from './slots.ts'
 import type { Stage } from './stage.ts'
 import { type FunctionStage, isFunctionStage, type StageFunction } from './stage-function.ts'
 import { count, duration } from './values.ts'
@@ -16,6 +18,8 @@ export interface StageEntry {
   readonly buffer?: number | undefined
   readonly timeout?: string | undefined
   readonly retry?: RetryInput | undefined
+  /** For `use: './file.ts#name'`, a function: it runs in worker threads. */
+  readonly isolate?: IsolateInput | undefined
   /** The stage's own options; those of a named stage may also stand beside `use`. */
   readonly with?: unknown
   readonly [option: string]: unknown
@@ -56,6 +60,11 @@ export const stageSettings = {
     .optional(),
 }
 const settingsSchema = schema.strictObject(stageSettings)
+/** Settings of a stage that is a file or a function. */
+const fileSettings = ['isolate', 'use', 'with', ...Object.keys(stageSettings)].sort()
+const noName = 'the stage needs a name: its work is remembered under it'
+const isolateProblem =
+  'only a function of a file can run in a worker thread, which loads it by itself: move it to a file of its own and write use: ./stage.ts#name'
 
 /** A slot for one entry of `stages`. */
 export function checkingStageSlot(catalogue: Catalogue): StageSlot {
@@ -83,6 +92,7 @@ function finish(settings: Settings, fallbackName: string, { own, ...body }: Body
 function checkStage(value: unknown, catalogue: Catalogue): Checked<CheckedStage> {
   if (isFunctionStage(value)) {
     const { isPure = false, ...written } = value.settings
+    if ('isolate' in written) return problem(isolateProblem, ['isolate'])
     const settings = check(settingsSchema, { ...written, name: value.name })
     return settings.ok ? finish(settings.value, value.name, functionBody(value.process, isPure)) : settings
   }
@@ -99,11 +109,20 @@ function functionBody(process: StageFunction, isPure = false): Body {
 }
 
 function checkEntry(entry: Readonly<Record<string, unknown>>, catalogue: Catalogue): Checked<CheckedStage> {
-  const { use, name, concurrency, buffer, timeout, retry, with: own, ...inline } = entry
+  const { use, name, concurrency, buffer, timeout, retry, isolate, with: own, ...inline } = entry
   const settings = check(settingsSchema, { name, concurrency, buffer, timeout, retry })
-  const body = checkBody({ use, own, inline, name }, catalogue)
+  const isolation = checkIsolate(isolate)
+  if (!isolation.ok) return { ok: false, issues: [...(settings.ok ? [] : settings.issues), ...isolation.issues] }
+  const written = { use, own, inline, name }
+  const body = isolation.value === undefined ? checkBody(written, catalogue) : checkIsolated(written, isolation.value)
   if (settings.ok && body.ok) return finish(settings.value, body.value.name, body.value)
   return { ok: false, issues: [settings, body].flatMap((each) => (each.ok ? [] : each.issues)) }
+}
+
+function checkIsolate(isolate: unknown): Checked<IsolateSetting | undefined> {
+  const checked = check(isolateSetting.optional(), isolate)
+  if (checked.ok) return checked
+  return { ok: false, issues: checked.issues.map((issue) => ({ ...issue, path: ['isolate', ...issue.path] })) }
 }
 
 interface Written {
@@ -155,6 +174,31 @@ function checkBody(
   }
 }
 
+/** A function that runs in threads: only its place can be told to them. */
+function checkIsolated(
+  { use, own, inline, name }: Written,
+  setting: IsolateSetting,
+): Checked<Body & { readonly name: string }> {
+  if (typeof use !== 'string' || !isFilePath(use)) return problem(isolateProblem, ['isolate'])
+  const extra = Object.keys(inline)
+  if (extra.length > 0) return { ok: false, issues: extra.map((key) => unknownSetting([key], fileSettings)) }
+  try {
+    structuredClone(own)
+  } catch {
+    return problem('what goes to an isolated stage must be data: it holds a function or the like', ['with'])
+  }
+  if (name === undefined) return problem(noName)
+  return {
+    ok: true,
+    value: {
+      name: String(name),
+      isPure: false,
+      runsUserCode: true,
+      make: (context) => isolatedStage(use, own, setting, context),
+    },
+  }
+}
+
 /** A function from a file or in code: `with`, which nothing describes, goes to it as it is, as its second argument. */
 function checkFunction(
   run: (input: Parameters<StageFunction>[0], own: unknown) => ReturnType<StageFunction>,
@@ -163,8 +207,7 @@ function checkFunction(
   name: unknown,
 ): Checked<Body & { readonly name: string }> {
   const extra = Object.keys(inline)
-  const available = ['use', 'with', ...Object.keys(stageSettings)].sort()
-  if (extra.length > 0) return { ok: false, issues: extra.map((key) => unknownSetting([key], available)) }
-  if (name === undefined) return problem('the stage needs a name: its work is remembered under it')
+  if (extra.length > 0) return { ok: false, issues: extra.map((key) => unknownSetting([key], fileSettings)) }
+  if (name === undefined) return problem(noName)
   return { ok: true, value: { name: String(name), ...functionBody((input) => run(input, own)) } }
 }

@@ -125,7 +125,7 @@ test('a pipeline runs from the compiled package, survives kill -9 and goes on', 
     `store: { type: sqlite, path: events.db }
 server: { port: ${await freePort()} }
 subscriptions:
-  orders: { stages: [{ use: ./stage.ts, name: look }], sink: { type: file, path: orders.ndjson } }
+  orders: { stages: [{ use: ./stage.ts, name: look }, { use: ./stage.ts, name: apart, isolate: true }], sink: { type: file, path: orders.ndjson } }
 `,
     { mode: 0o600 },
   )
