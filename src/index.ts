@@ -1,6 +1,16 @@
+export type { DecidedEvent, StoredEvent } from './core/decide.ts'
 export { AppError, type ErrorCode } from './core/errors.ts'
 export type { Event, EventInput, Json, Sequence } from './core/event.ts'
 export type { Outcome } from './core/outcome.ts'
+export {
+  type Decider,
+  type DeciderPipeline,
+  type DeciderSpec,
+  decider,
+  type Handled,
+  type HandleOptions,
+  type Loaded,
+} from './decider.ts'
 export { createPipeline, openPipeline, type PipelineOptions, pipelineFromPlan, type TypedPipeline } from './pipeline.ts'
 export { createCatalogue } from './plugin/catalogue.ts'
 export { defineSink, defineSource, defineStage, defineStore } from './plugin/define.ts'
@@ -19,3 +29,11 @@ export type {
   SubscriptionStatus,
 } from './runtime/api.ts'
 export type { Expected, RotatedSecret, Subscribed, TestDelivery } from './runtime/run-time/face.ts'
+export type {
+  Appended,
+  AppendOptions,
+  ExpectedVersion,
+  ReadStreamOptions,
+  StreamEventInput,
+  Until,
+} from './runtime/streams/face.ts'

@@ -44,6 +44,14 @@ export type InputOf<Types extends EventTypes> = {
   }
 }[keyof Types & string]
 
+/** What may be appended to a stream where types are declared. */
+export type StreamInputOf<Types extends EventTypes> = {
+  [Type in keyof Types & string]: Omit<EventInput<DataOf<Types[Type]>>, 'subject'> & {
+    readonly type: Type
+    readonly data: DataOf<Types[Type]>
+  }
+}[keyof Types & string]
+
 /** A subscription whose stages know the data of what it matches. */
 export type TypedSubscription<Types extends EventTypes, Pattern extends string> = Omit<
   SubscriptionConfig,

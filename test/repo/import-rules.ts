@@ -30,7 +30,8 @@ export const importRules: Readonly<Record<string, ImportRule>> = {
   cli: { may: ['*'], packages: ['*'] },
   'registry.ts': { may: ['plugin', 'stores', 'sources', 'stages', 'sinks'], packages: [] },
   'pipeline.ts': { may: ['core', 'plugin', 'runtime'], packages: ['*'] },
-  'index.ts': { may: ['core', 'plugin', 'runtime', 'pipeline.ts'], packages: [] },
+  'decider.ts': { may: ['core', 'plugin', 'runtime'], packages: [] },
+  'index.ts': { may: ['core', 'plugin', 'runtime', 'pipeline.ts', 'decider.ts'], packages: [] },
 }
 
 /** Single imports that the table forbids, each with its reason. May only shrink. */
