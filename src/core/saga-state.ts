@@ -111,6 +111,12 @@ export function noted(saga: Saga, nowMs: number, note: Omit<SagaNote, 'at'>): Sa
   return { ...saga, history: history.slice(-notesKept) }
 }
 
+/** As it is stored: what people look for first stands first. */
+export function inOrder(saga: Saga): Saga {
+  const { status, step, failures, isUnderWay, dueAt, reason, error, startedAt, deadline, endedAt, ...rest } = saga
+  return { status, step, failures, isUnderWay, dueAt, reason, error, startedAt, deadline, endedAt, ...rest }
+}
+
 /** True when it has come so far that nothing happens any more by itself. */
 export function hasEnded({ status }: SagaState): boolean {
   return status === 'completed' || status === 'compensated' || status === 'stuck'

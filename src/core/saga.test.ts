@@ -4,6 +4,7 @@ import { afterCall, beginCall, beginSaga, lapse, receive, resume, type SagaAnswe
 import {
   type ExpectedSaga,
   hasEnded,
+  inOrder,
   type Saga,
   type SagaPlan,
   type SagaSignal,
@@ -163,6 +164,13 @@ describe('a saga', () => {
     for (let n = 0; n < 100; n++) saga.later(second).answer(failed)
     expect(saga.saga.history).toHaveLength(50)
     expect(saga.saga).toMatchObject({ failures: 100, reason: 'a: no' })
+  })
+
+  test('is stored with what people look for first in front', () => {
+    const saga = play(three).answer(done(1), failed).saga
+    const stored = JSON.parse(JSON.stringify(inOrder(JSON.parse(JSON.stringify(saga)) as Saga))) as object
+    expect(Object.keys(stored).slice(0, 3)).toEqual(['status', 'step', 'failures'])
+    expect(stored).toEqual(JSON.parse(JSON.stringify(saga)))
   })
 
   test('does nothing with a step that its plan has no more, or has as something else', () => {

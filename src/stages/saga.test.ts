@@ -1,8 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { EventInput } from '../core/event.ts'
 import type { Saga } from '../core/saga-state.ts'
 import { createPipeline } from '../pipeline.ts'
 import { memory } from '../stores/memory.ts'
+import { testPipeline } from '../testing/kit/test-pipeline.ts'
 import { recordingSink } from '../testing/recording-sink.ts'
 import { createVirtualPlatform } from '../testing/virtual-platform.ts'
 import { type CompensateInput, type SagaInput, StepRejected, saga, steps } from './saga.ts'
@@ -260,6 +262,90 @@ describe('a saga that waits for an event', () => {
     await send('order.placed', { subject: undefined })
     expect(await delivery(2)).toMatchObject({ state: 'dead', reason: expect.stringContaining('no key') })
   })
+})
+
+/** How a step behaves, whatever process calls it. */
+const behaviour = fc.constantFrom(
+  'works',
+  'works',
+  'works',
+  'loses its first answer',
+  'fails once',
+  'always fails',
+  'is rejected',
+)
+/** When the process ends. */
+const crash = fc.oneof(
+  fc.record({ call: fc.integer({ min: 1, max: 12 }), isAfterEffect: fc.boolean() }),
+  fc.record({
+    point: fc.constantFrom('after-stage-before-commit' as const, 'after-stage-commit' as const),
+    nth: fc.integer({ min: 1, max: 12 }),
+  }),
+  fc.constant('stopped' as const),
+)
+
+// S3-13
+test('wherever the process ends, however often, a saga ends with all of its effects or with none of them, and says so once', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(behaviour, { minLength: 3, maxLength: 3 }),
+      fc.array(crash, { maxLength: 4 }),
+      async (behaviours, crashes) => {
+        const effects = new Set<string>()
+        let calls = 0
+        let ending: { readonly call: number; readonly isAfterEffect: boolean } | undefined
+        const seen = new Map<string, number>()
+        const call = (name: string, does: string, effect: () => void) => {
+          calls += 1
+          const times = (seen.get(name) ?? 0) + 1
+          seen.set(name, times)
+          const isLast = ending?.call === calls
+          if (isLast && !ending!.isAfterEffect) return pipeline.crash()
+          if (does === 'is rejected') throw declined()
+          if (does === 'always fails' || (does === 'fails once' && times === 1)) throw down()
+          effect()
+          if (isLast) return pipeline.crash()
+          if (does === 'loses its first answer' && times === 1) throw down()
+        }
+        const list = behaviours.map((does, n) => ({
+          name: `s${n}`,
+          run: () => call(`s${n}`, does, () => effects.add(`s${n}`)),
+          compensate: () => call(`undo s${n}`, 'fails once', () => effects.delete(`s${n}`)),
+        }))
+        await using pipeline = await testPipeline({
+          store: memory(),
+          subscriptions: {
+            orders: {
+              match: ['order.placed'],
+              stages: [saga({ start: 'order.placed', steps: list, completed: 'all', compensated: 'none' })],
+            },
+          },
+        })
+        await pipeline.publish({ source: 's', id: '1', type: 'order.placed', subject: 'a' })
+        for (const each of crashes) {
+          calls = 0
+          ending = undefined
+          if (each === 'stopped') {
+            await pipeline.restart()
+            continue
+          }
+          if ('call' in each) ending = each
+          else pipeline.crashAt(each.point, { nth: each.nth })
+          for (let n = 0; n < 20 && !pipeline.hasCrashed; n++) await pipeline.clock.advance('1m')
+          // The saga may have ended before it came to that.
+          if (!pipeline.hasCrashed) break
+          await pipeline.restart()
+        }
+        ending = undefined
+        await pipeline.clock.advance('1h')
+        const [end, ...more] = (await pipeline.derived('orders')).map(({ type }) => type)
+        expect(more).toEqual([])
+        expect(effects.size).toBe(end === 'all' ? 3 : 0)
+        expect(['all', 'none']).toContain(end)
+      },
+    ),
+    { numRuns: 60 },
+  )
 })
 
 test('steps() knows the results of the steps before', () => {

@@ -2,7 +2,7 @@ import type { Json } from '../../core/event.ts'
 import { compilePatterns } from '../../core/match.ts'
 import type { Platform } from '../../core/platform.ts'
 import { afterCall, beginCall, beginSaga, lapse, receive, resume, type SagaMove, sagaMove } from '../../core/saga.ts'
-import type { ExpectedSaga, Saga, SagaState } from '../../core/saga-state.ts'
+import { type ExpectedSaga, inOrder, type Saga, type SagaState } from '../../core/saga-state.ts'
 import { keyFor, withoutKey } from '../../io/key-option.ts'
 import type { PluginContext } from '../../plugin/source.ts'
 import type { Stage, StageInput, StageResult } from '../../plugin/stage.ts'
@@ -161,7 +161,7 @@ function leftMs({ deadline }: Saga, now: number): number {
 }
 
 function asJson(state: SagaState): Json {
-  return state as unknown as Json
+  return (state.status === 'expected' ? state : inOrder(state)) as unknown as Json
 }
 
 function listOf(written: string | readonly string[]): readonly string[] {
