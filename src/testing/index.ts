@@ -1,3 +1,4 @@
+export { type FakeReceiver, fakeReceiver, type ReceiverAnswer, type ReceiverRequest } from './kit/fake-receiver.ts'
 export type { CrashPlace, CrashPoint, StoreFailure } from './kit/faults.ts'
 export {
   type DeliveryState,

@@ -21,7 +21,7 @@ export interface ProcessStore extends Store {
 
 /** The store of one process. What it wrote before a crash is there; what it does after it is not. */
 export function storeBehind(store: Store, doors: Doors): ProcessStore {
-  const { life, underWay } = doors
+  const { life } = doors
   let commits = 0
   const own = {
     get commits() {
@@ -29,7 +29,7 @@ export function storeBehind(store: Store, doors: Doors): ProcessStore {
     },
     commit(given: readonly Commit[]) {
       commits += 1
-      return life.isRunning ? underWay.watch(commitBehind(store, doors, given)) : life.cutOff()
+      return life.isRunning ? commitBehind(store, doors, given) : life.cutOff()
     },
     wait: (...args: Parameters<Store['wait']>) => (life.isRunning ? store.wait(...args) : life.cutOff()),
     close: async () => undefined,
@@ -39,14 +39,14 @@ export function storeBehind(store: Store, doors: Doors): ProcessStore {
 }
 
 async function commitBehind(store: Store, doors: Doors, given: readonly Commit[]): Promise<readonly CommitResult[]> {
-  const { life, faults } = doors
+  const { life, faults, underWay } = doors
   if (given.some(isAppend) && faults.hits('before-commit')) {
     life.crash()
     return life.cutOff()
   }
   const failure = faults.nextFailure()
   if (failure !== undefined) throw failure
-  const results = await store.commit(given)
+  const results = await underWay.watch(store.commit(given))
   for (const [index, commit] of given.entries()) {
     if (results[index]?.kind !== 'ok') continue
     for (const [point, at] of pointsAfter(commit)) if (faults.hits(point, at)) life.crash()

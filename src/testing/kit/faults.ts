@@ -84,22 +84,20 @@ export function createFaults(): Faults {
   }
 }
 
+type Passed = readonly [CrashPoint, { readonly subscription?: string; readonly stage?: string }]
+
 /** The points that a commit passes once it is stored. */
-export function pointsAfter(
-  commit: Commit,
-): readonly (readonly [CrashPoint, { subscription?: string; stage?: string }])[] {
-  const { events = [], ledgers } = commit
+export function pointsAfter({ events = [], ledgers }: Commit): readonly Passed[] {
   if (ledgers === undefined) return events.length > 0 ? [['after-commit-before-ack', {}]] : []
-  return ledgers.flatMap(({ subscription, put = [], batches = [], endBatches = [] }) => [
-    ...put.flatMap(({ done }) => {
+  return ledgers.flatMap(({ subscription, put = [], batches = [] }): readonly Passed[] => [
+    ...put.flatMap(({ done }): readonly Passed[] => {
       const stage = done.at(-1)
-      return stage === undefined ? [] : [['after-stage-commit', { subscription, stage }] as const]
+      return stage === undefined ? [] : [['after-stage-commit', { subscription, stage }]]
     }),
-    ...batches.map((batch) => {
+    ...batches.map((batch): Passed => {
       const isLease = batch.kind === 'offered' && !batch.isConfirmed
-      return [isLease ? 'after-lease-before-answer' : 'after-confirm-before-answer', { subscription }] as const
+      return [isLease ? 'after-lease-before-answer' : 'after-confirm-before-answer', { subscription }]
     }),
-    ...(endBatches.length > 0 ? [['after-confirm-before-answer', { subscription }] as const] : []),
   ])
 }
 

@@ -32,6 +32,8 @@ export interface Process {
   release(): Promise<void>
   /** Calls a method of the pipeline; when the process crashes first, throws that the answer was lost. */
   call(doing: string, run: (pipeline: Pipeline) => unknown): unknown
+  /** The same for every method of something that the pipeline handed out, or of the pipeline. */
+  through<T extends object>(target: T): T
 }
 
 /** Coarser than in production: over three days, most of the time would go into looking. */
@@ -59,6 +61,12 @@ export function createProcess({ made, platform, log, store: shared, faults, unde
     life.crashed.then(() => {
       throw new AppError('store-indeterminate', `${doing} failed: the process crashed before it was answered`)
     })
+  const call = (doing: string, run: (pipeline: Pipeline) => unknown): unknown => {
+    if (!life.isRunning)
+      throw new AppError('state-conflict', `${doing} failed: the process has crashed; call restart() first`)
+    const answer = run(pipeline)
+    return answer instanceof Promise ? Promise.race([answer, lost(doing)]) : answer
+  }
   return {
     pipeline,
     get hasCrashed() {
@@ -73,11 +81,14 @@ export function createProcess({ made, platform, log, store: shared, faults, unde
       life.release()
       await pipeline.stop({ deadline: '0ms' })
     },
-    call(doing, run) {
-      if (!life.isRunning)
-        throw new AppError('state-conflict', `${doing} failed: the process has crashed; call restart() first`)
-      const answer = run(pipeline)
-      return answer instanceof Promise ? Promise.race([answer, lost(doing)]) : answer
-    },
+    call,
+    through: (target) =>
+      new Proxy(target, {
+        get(_, name) {
+          const value: unknown = Reflect.get(target, name, target)
+          if (typeof value !== 'function') return value
+          return (...args: unknown[]) => call(String(name), () => Reflect.apply(value, target, args))
+        },
+      }),
   }
 }

@@ -1,19 +1,18 @@
-import { parseDuration } from '../../core/duration.ts'
-import { AppError } from '../../core/errors.ts'
 import type { Event, Sequence } from '../../core/event.ts'
 import type { DeadRow } from '../../core/ledger-state.ts'
 import type { TypedPipeline } from '../../pipeline.ts'
 import type { PipelineConfig } from '../../plugin/pipeline-config.ts'
-import type { DeadQuery, Store } from '../../plugin/store.ts'
+import type { DeadQuery } from '../../plugin/store.ts'
 import type { EventOf, EventTypes, PatternOf, TypedPipelineConfig } from '../../plugin/typed-config.ts'
 import type { ExplainedDelivery, Pipeline } from '../../runtime/api.ts'
 import { type RecordingLog, recordingLog } from '../plugin-context.ts'
 import type { RecordingSink } from '../recording-sink.ts'
 import type { ScriptedSource } from '../scripted-source.ts'
-import { createVirtualPlatform, type VirtualPlatform, type VirtualPlatformOptions } from '../virtual-platform.ts'
+import { createVirtualPlatform, type VirtualPlatformOptions } from '../virtual-platform.ts'
+import { Controls, millisecondsOf } from './controls.ts'
 import { type CrashPlace, type CrashPoint, createFaults, type StoreFailure } from './faults.ts'
 import { type PlanOptions, testPlan } from './plan.ts'
-import { createProcess, type Process, type Shared } from './process.ts'
+import type { Process, Shared } from './process.ts'
 import { createUnderWay } from './under-way.ts'
 
 /** How a pipeline is put under test. */
@@ -106,7 +105,7 @@ export async function testPipeline(config: unknown, options: TestPipelineOptions
   const store = await declaration.open(storeOptions, { directory: made.directory, platform })
   const faults = createFaults()
   const shared: Shared = { made, platform, log, store, faults, underWay }
-  const pipeline = new PipelineUnderTest(shared, platform, log)
+  const pipeline = new Controls(shared, platform, log)
   try {
     await pipeline.restart()
   } catch (error) {
@@ -116,16 +115,8 @@ export async function testPipeline(config: unknown, options: TestPipelineOptions
   return withMethodsOf(pipeline, () => pipeline.process)
 }
 
-function millisecondsOf(duration: string): number {
-  const parsed = parseDuration(duration)
-  if (!parsed.ok) throw new AppError('usage', `the duration ${duration} cannot be used: ${parsed.problem}`)
-  return parsed.ms
-}
-
-type Own = TestControls & Pick<Pipeline, 'store' | 'stop'> & AsyncDisposable
-
 /** The controls, and every other method of the pipeline of the process that runs now. */
-function withMethodsOf(controls: Own, process: () => Process): TestPipeline {
+function withMethodsOf(controls: Controls, process: () => Process): TestPipeline {
   return new Proxy(controls, {
     get(target, name) {
       if (name in target) {
@@ -133,167 +124,7 @@ function withMethodsOf(controls: Own, process: () => Process): TestPipeline {
         // No bound function: V8 takes none for `await using`.
         return typeof value === 'function' ? (...args: unknown[]) => Reflect.apply(value, target, args) : value
       }
-      const { pipeline } = process()
-      const value: unknown = Reflect.get(pipeline, name, pipeline)
-      if (typeof value !== 'function') return value
-      return (...args: unknown[]) => process().call(String(name), () => Reflect.apply(value, pipeline, args))
+      return Reflect.get(process().through(process().pipeline), name)
     },
   }) as unknown as TestPipeline
-}
-
-class PipelineUnderTest implements Own {
-  readonly clock: TestClock
-  readonly log: RecordingLog
-  readonly #shared: Shared
-  readonly #platform: VirtualPlatform
-  #process: Process | undefined
-
-  constructor(shared: Shared, platform: VirtualPlatform, log: RecordingLog) {
-    this.#shared = shared
-    this.#platform = platform
-    this.log = log
-    this.clock = {
-      now: () => platform.clock.now(),
-      advance: (duration) => platform.advance(millisecondsOf(duration)),
-    }
-  }
-
-  get process(): Process {
-    return this.#process!
-  }
-
-  get store(): Store {
-    return this.#shared.store
-  }
-
-  get hasCrashed(): boolean {
-    return this.process.hasCrashed
-  }
-
-  async idle(): Promise<void> {
-    const { process } = this
-    for (let before = -1; before !== process.commits && !process.hasCrashed; ) {
-      before = process.commits
-      await this.#platform.settle()
-      await Promise.race([process.crashed, this.#flush()])
-      await this.#platform.settle()
-    }
-  }
-
-  /** What changed in the ledgers is in the store: every look at dead letters sees to that. */
-  async #flush(): Promise<void> {
-    const lane = this.#shared.made.plan.subscriptions.find(
-      ({ sink, tap }) => tap === undefined && sink?.declaration.served !== 'view',
-    )
-    if (lane !== undefined && !this.process.hasCrashed) await this.process.pipeline.dead(lane.policy.name, { limit: 1 })
-  }
-
-  async events(): Promise<readonly Event[]> {
-    const events: Event[] = []
-    for (let page = await this.store.read(0, 1000); page.length > 0; ) {
-      events.push(...page)
-      page = await this.store.read(page.at(-1)!.sequence, 1000)
-    }
-    return events
-  }
-
-  async derived(subscription?: string): Promise<readonly Event[]> {
-    const isDerived = ({ source }: Event) =>
-      subscription === undefined
-        ? source.startsWith('millrace:/') && source !== 'millrace:/engine'
-        : source === `millrace:/${subscription}`
-    return (await this.events()).filter(isDerived)
-  }
-
-  async deliveries(subscription: string): Promise<readonly DeliveryState[]> {
-    await this.idle()
-    const states: DeliveryState[] = []
-    for (const { sequence, id, type } of await this.events()) {
-      const answer = this.process.call('deliveries', (pipeline) => pipeline.explain(sequence, subscription))
-      const { deliveries } = (await answer) as Awaited<ReturnType<Pipeline['explain']>>
-      const live = deliveries.find(({ replay }) => replay === undefined)
-      if (live === undefined || live.state === 'filtered' || live.state === 'before-start') continue
-      const { state, reason, attemptCount, dueAt } = live
-      states.push({
-        sequence,
-        id,
-        type,
-        state,
-        ...(reason !== undefined && { reason }),
-        attempts: attemptCount,
-        ...(dueAt !== undefined && { dueAt }),
-      })
-    }
-    return states
-  }
-
-  async dead(subscription: string, query: DeadQuery = { limit: 1000 }): Promise<readonly DeadRow[]> {
-    return this.process.call('dead', (pipeline) => pipeline.dead(subscription, query)) as Promise<readonly DeadRow[]>
-  }
-
-  sink(subscription: string): RecordingSink {
-    return this.#stand('sink', 'recording', this.#shared.made.sinks, subscription)
-  }
-
-  source(name: string): ScriptedSource {
-    return this.#stand('source', 'scripted', this.#shared.made.sources, name)
-  }
-
-  #stand<T>(kind: string, how: string, all: ReadonlyMap<string, T>, name: string): T {
-    const found = all.get(name)
-    if (found !== undefined) return found
-    const there =
-      all.size === 0 ? `there is none: open it with ${kind}s: '${how}'` : `there are ${[...all.keys()].join(', ')}`
-    throw new AppError('usage', `no ${how} ${kind} stands for ${name}; ${there}`)
-  }
-
-  failStore(how: StoreFailure, times = 1): void {
-    this.#shared.faults.failStore(how, times)
-  }
-
-  crash(): void {
-    this.process.crash()
-  }
-
-  crashAt(point: CrashPoint, place: CrashPlace = {}): void {
-    this.#shared.faults.arm(point, place)
-  }
-
-  async restart(): Promise<void> {
-    const { armed } = this.#shared.faults
-    if (armed !== undefined)
-      throw new AppError(
-        'state-conflict',
-        `restarting failed: the process has not crashed, since it never came to ${armed}`,
-      )
-    await this.#end()
-    this.#process = createProcess(this.#shared)
-    await this.#moveUntil(this.process.pipeline.start())
-  }
-
-  async stop(options: { readonly deadline?: string | undefined } = {}): Promise<void> {
-    if (!this.hasCrashed) await this.#moveUntil(this.process.pipeline.stop(options))
-  }
-
-  async #end(): Promise<void> {
-    if (this.#process === undefined) return
-    if (this.hasCrashed) await this.process.release()
-    else await this.stop()
-  }
-
-  /** Lets time pass where something waits for it. */
-  async #moveUntil<T>(done: Promise<T>): Promise<T> {
-    let isDone = false
-    const end = () => {
-      isDone = true
-    }
-    done.then(end, end)
-    for (await this.#platform.settle(); !isDone; ) await this.#platform.advanceToNext()
-    return done
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#end()
-    await this.#shared.store.close()
-  }
 }
