@@ -1,13 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { EventInput } from '../core/event.ts'
+import type { EventInput, Json } from '../core/event.ts'
+import { formatIssue } from '../core/issues.ts'
 import type { Saga } from '../core/saga-state.ts'
 import { createPipeline } from '../pipeline.ts'
+import { createCatalogue } from '../plugin/catalogue.ts'
+import { checkPipeline } from '../plugin/pipeline-config.ts'
+import type { Stage, StageResult } from '../plugin/stage.ts'
 import { memory } from '../stores/memory.ts'
 import { testPipeline } from '../testing/kit/test-pipeline.ts'
 import { recordingSink } from '../testing/recording-sink.ts'
+import { stageInputOf } from '../testing/stage-cases.ts'
 import { createVirtualPlatform } from '../testing/virtual-platform.ts'
 import { type CompensateInput, type SagaInput, StepRejected, saga, steps } from './saga.ts'
+import { opened } from './stages.test-support.ts'
 
 type Options = Parameters<typeof saga>[0]
 
@@ -264,6 +270,116 @@ describe('a saga that waits for an event', () => {
   })
 })
 
+// S3-13
+describe('a saga between two processes', () => {
+  test('a step that does not end with the pipeline is cut off, which is an attempt; one that has ended is not', async () => {
+    let calls = 0
+    const seen: number[] = []
+    const hang = ({ attempt }: SagaInput) => {
+      seen.push(attempt)
+      calls += 1
+      return calls === 1 ? new Promise(() => undefined) : undefined
+    }
+    await using pipeline = await testPipeline({
+      store: memory(),
+      subscriptions: { orders: { stages: [saga({ start: 'order.placed', steps: [{ name: 'slow', run: hang }] })] } },
+    })
+    await pipeline.publish({ source: 's', id: '1', type: 'order.placed', subject: 'a' })
+    await pipeline.idle()
+    await pipeline.restart()
+    await pipeline.clock.advance('10s')
+    expect(seen).toEqual([1, 2])
+    expect(await pipeline.deliveries('orders')).toMatchObject([{ state: 'delivered' }])
+  })
+
+  test('a step that is no longer there is a dead letter, which goes on when it is there again', async () => {
+    const step = (name: string) => ({ name, run: () => name, compensate: () => undefined })
+    const start = 'order.placed'
+    const before = await opened(saga, { start, steps: [step('a'), step('b')] })
+    const after = await opened(saga, { start, steps: [step('a')] })
+    const answer = async (stage: Stage, kept?: Json) =>
+      (await stage.process(stageInputOf({ subject: 'x' }, { kept }))) as StageResult
+    let last = await answer(before)
+    for (let n = 0; n < 3; n++) last = await answer(before, last.keep!.value)
+    const kept = last.keep!.value
+    expect(kept).toMatchObject({ step: 'b', isUnderWay: true })
+    expect(await answer(after, kept)).toEqual({
+      outcome: 'reject',
+      reason: 'the saga has no step b any more, and this one is at it',
+    })
+    const again = await opened(saga, { start, steps: [step('a'), step('b')] })
+    expect(await answer(again, kept)).toMatchObject({
+      outcome: 'retry',
+      isWait: true,
+      keep: { value: { failures: 1 } },
+    })
+  })
+
+  test('an end whose event is refused is a dead letter, and no step is called again for it', async () => {
+    let isRight = false
+    const { calls, list } = noting()
+    const { send, delivery, pipeline, platform, told } = await world({
+      steps: list,
+      completed: ({ key }) => (isRight ? { type: 'order.completed', subject: key } : { type: '' }),
+    })
+    await send('order.placed')
+    await platform.advance(24 * 60 * minute)
+    expect(await delivery(1)).toMatchObject({ state: 'dead' })
+    isRight = true
+    await pipeline.redrive('orders', { all: true })
+    await platform.advance(minute)
+    expect(told()).toMatchObject([{ type: 'order.completed', subject: 'a' }])
+    expect(calls).toEqual(['reserve', 'charge', 'ship'])
+  })
+})
+
+// S3-13
+describe('the configuration of a saga', () => {
+  const checked = (subscription: object) =>
+    checkPipeline({ store: memory(), subscriptions: { a: subscription } }, createCatalogue([saga, memory]), {
+      directory: '.',
+      platform: createVirtualPlatform(),
+    })
+  const problems = (subscription: object) => {
+    const found = checked(subscription)
+    return found.ok ? [] : found.issues.map(formatIssue)
+  }
+  const step = { name: 'paid', event: 'payment.received', timeout: '1h' }
+  const with_ = (...steps: unknown[]) => ({ stages: [{ use: 'saga', start: 'order.placed', steps }] })
+
+  test('says what it cannot work beside', () => {
+    expect(problems(with_(step))).toEqual([])
+    expect(problems({ ...with_(step), ordering: 'none' })).toEqual([])
+    expect(problems({ ...with_(step), ordering: 'key' })).toEqual([
+      'subscriptions.a.ordering: the stage saga cannot work beside it: the event that a saga waits for would wait behind the one that began it',
+    ])
+    expect(problems({ ...with_(step), ttl: { default: '1h' } })).toHaveLength(1)
+    expect(
+      problems({ stages: [saga({ start: 'order.placed', steps: [step] })], coalesce: { window: '1s' } }),
+    ).toHaveLength(1)
+  })
+
+  test('says what is wrong with a step', () => {
+    expect(problems(with_())).toEqual(['subscriptions.a.stages[0].steps: this list is empty'])
+    expect(problems(with_(step, step))).toEqual([
+      'subscriptions.a.stages[0].steps[1]: another step is named paid: what a saga remembers is kept by name',
+    ])
+    expect(problems(with_({ name: 'paid', event: 'payment.received' }))).toEqual([
+      'subscriptions.a.stages[0].steps[0]: it could wait for ever: give it, or the saga, a timeout',
+    ])
+    expect(problems(with_({ name: 'reserve', run: './reserve.ts' }))).toEqual([
+      'subscriptions.a.stages[0].steps[0].run: a function is needed: write the saga in a module (use: ./order-saga.ts)',
+    ])
+    expect(problems(with_({ name: 'paid', event: 'payment.**', timeout: '1h' }))).toHaveLength(1)
+    expect(problems(with_({ ...step, timout: '1h' }))).toEqual([expect.stringContaining('did you mean timeout?')])
+  })
+
+  test('steps of several sagas run side by side, and time enough is left for the slowest', () => {
+    const found = checked({ stages: [saga({ start: 'x', steps: [{ name: 'slow', run: () => 1, timeout: '5m' }] })] })
+    expect(found.ok && found.plan.subscriptions[0]!.stages[0]).toMatchObject({ concurrency: 16, timeoutMs: 310_000 })
+  })
+})
+
 /** How a step behaves, whatever process calls it. */
 const behaviour = fc.constantFrom(
   'works',
@@ -295,22 +411,25 @@ test('wherever the process ends, however often, a saga ends with all of its effe
         let calls = 0
         let ending: { readonly call: number; readonly isAfterEffect: boolean } | undefined
         const seen = new Map<string, number>()
-        const call = (name: string, does: string, effect: () => void) => {
+        const call = (name: string, does: string, effect: () => void): void => {
           calls += 1
           const times = (seen.get(name) ?? 0) + 1
           seen.set(name, times)
           const isLast = ending?.call === calls
-          if (isLast && !ending!.isAfterEffect) return pipeline.crash()
+          if (isLast && !ending!.isAfterEffect) {
+            pipeline.crash()
+            return
+          }
           if (does === 'is rejected') throw declined()
           if (does === 'always fails' || (does === 'fails once' && times === 1)) throw down()
           effect()
-          if (isLast) return pipeline.crash()
+          if (isLast) pipeline.crash()
           if (does === 'loses its first answer' && times === 1) throw down()
         }
         const list = behaviours.map((does, n) => ({
           name: `s${n}`,
-          run: () => call(`s${n}`, does, () => effects.add(`s${n}`)),
-          compensate: () => call(`undo s${n}`, 'fails once', () => effects.delete(`s${n}`)),
+          run: () => call(`s${n}`, does, () => void effects.add(`s${n}`)),
+          compensate: () => call(`undo s${n}`, 'fails once', () => void effects.delete(`s${n}`)),
         }))
         await using pipeline = await testPipeline({
           store: memory(),
