@@ -23,16 +23,16 @@ import type { EventTypes, InputOf, PatternOf, StreamInputOf, TypedPipelineConfig
 import type { Pipeline, PublishResult } from './runtime/api.ts'
 import { Engine } from './runtime/engine.ts'
 import type { EngineSetup, RunTimeSetup, SubscriptionSpec, ViewSpec } from './runtime/setup.ts'
-import { createUpcasting } from './runtime/upcasting.ts'
 import type { Appended, AppendOptions } from './runtime/streams/face.ts'
+import { createUpcasting } from './runtime/upcasting.ts'
 
 /** A pipeline whose types of event are declared: only those are published, with their data. */
 export interface TypedPipeline<Types extends EventTypes> extends Omit<Pipeline, 'publish' | 'emit' | 'append'> {
   publish(event: InputOf<Types>): Promise<PublishResult>
   publish(events: readonly InputOf<Types>[]): Promise<readonly PublishResult[]>
   emit(event: InputOf<Types>): boolean
-}
   append(stream: string, events: readonly StreamInputOf<Types>[], options: AppendOptions): Promise<Appended>
+}
 
 /** What a pipeline may be given beside its configuration. */
 export interface PipelineOptions {

@@ -55,12 +55,12 @@ function orderIssues(subscription: Written, catalogue: Catalogue): SchemaIssue[]
         `park holds back one key, and with ordering ${ordering}${subscription['ordering'] === undefined ? ' (the default)' : ''} there are no keys: write ordering: key, or choose block or halt`,
       ),
     )
-  if (ordering === 'strict' && typeof concurrency === 'number' && concurrency > 1)
   if (subscription['orderBy'] !== undefined && ordering !== 'key')
     found.push({
       ...issue(['orderBy'], `it says what has order within a key: write ordering: key beside it, or leave it out`),
       isAboutKey: true,
     })
+  if (ordering === 'strict' && typeof concurrency === 'number' && concurrency > 1)
     found.push(
       issue(
         ['concurrency'],
@@ -214,20 +214,6 @@ function stageName(entry: unknown): string | undefined {
 
 /** What is allowed and probably not meant. */
 export function crossWarnings(config: unknown): SchemaIssue[] {
-  const sources = Object.keys(mapping(mapping(config)['sources']))
-  return Object.entries(mapping(mapping(config)['subscriptions'])).flatMap(([name, written]) => {
-    const from = mapping(written)['from']
-    if (!Array.isArray(from)) return []
-    return from.flatMap((source, index): SchemaIssue[] => {
-      if (typeof source !== 'string' || sources.includes(source)) return []
-      const suggestion = nearest(source, sources)
-      if (suggestion === undefined) return []
-      return [
-        {
-          ...issue(
-            ['subscriptions', name, 'from', index],
-            `no source of this name is configured; only events published with this source will match`,
-          ),
   return [...streamWarnings(mapping(config)), ...fromWarnings(config)]
 }
 
@@ -244,6 +230,20 @@ function streamWarnings({ streams, retention }: Written): SchemaIssue[] {
 
 /** A `from` that is nearly the name of a configured source: a slip of the pen. */
 function fromWarnings(config: unknown): SchemaIssue[] {
+  const sources = Object.keys(mapping(mapping(config)['sources']))
+  return Object.entries(mapping(mapping(config)['subscriptions'])).flatMap(([name, written]) => {
+    const from = mapping(written)['from']
+    if (!Array.isArray(from)) return []
+    return from.flatMap((source, index): SchemaIssue[] => {
+      if (typeof source !== 'string' || sources.includes(source)) return []
+      const suggestion = nearest(source, sources)
+      if (suggestion === undefined) return []
+      return [
+        {
+          ...issue(
+            ['subscriptions', name, 'from', index],
+            `no source of this name is configured; only events published with this source will match`,
+          ),
           suggestion,
         },
       ]
