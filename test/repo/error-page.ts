@@ -62,6 +62,14 @@ export const errorAdvice: Readonly<Record<string, { readonly when: string; reado
     when: '`If-Match` names another version than the present one (somebody changed it meanwhile), or `If-None-Match: *` was sent and it exists.',
     act: 'Read it again, make the change anew, and send it with the new `ETag`.',
   },
+  'version-conflict': {
+    when: 'An append to a stream named another version than the stream has: somebody appended in between. The error says both, as `expected` and `actual`.',
+    act: 'Read what came since, decide anew, and append against the newer version. `decider` does that by itself a few times.',
+  },
+  'events-removed': {
+    when: 'A stream was read from events that retention has removed. The error says the oldest version that is kept, as `oldest`.',
+    act: 'Go on behind the gap with `after`, or keep snapshots. Where streams are the only truth, keep everything: leave `retention` out.',
+  },
   'secret-key-missing': {
     when: 'Stored secrets were encrypted with a key that is neither in `.millrace/secret-key` nor in `MILLRACE_SECRET_KEY`, or the key cannot be read.',
     act: 'Put the key back. Without it, give each subscription new secrets with `PUT`.',
