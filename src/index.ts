@@ -16,9 +16,20 @@ export { createCatalogue } from './plugin/catalogue.ts'
 export { defineSink, defineSource, defineStage, defineStore } from './plugin/define.ts'
 export type { PipelineConfig } from './plugin/pipeline-config.ts'
 export type { SubscriptionConfig } from './plugin/pipeline-schema.ts'
+export { type Projection, type ProjectionOptions, projection } from './plugin/projection.ts'
 export type { StageInput, StageResult } from './plugin/stage.ts'
 export { stage } from './plugin/stage-function.ts'
-export type { EventOf, EventTypes, InputOf, PatternOf, TypedPipelineConfig } from './plugin/typed-config.ts'
+export type { Moment, StateEntry, StatePage, StateReader } from './plugin/state.ts'
+export type { StreamEvent } from './plugin/store.ts'
+export type {
+  DerivedOf,
+  EventOf,
+  EventTypes,
+  InputOf,
+  PatternOf,
+  StageOf,
+  TypedPipelineConfig,
+} from './plugin/typed-config.ts'
 export type {
   AuditReport,
   Explanation,
@@ -28,6 +39,7 @@ export type {
   PublishResult,
   SubscriptionStatus,
 } from './runtime/api.ts'
+export type { RebuildStatus } from './runtime/rebuild/face.ts'
 export type { Expected, RotatedSecret, Subscribed, TestDelivery } from './runtime/run-time/face.ts'
 export type {
   Appended,

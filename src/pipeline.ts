@@ -7,6 +7,7 @@ import type { Log, Platform } from './core/platform.ts'
 import { type Catalogue, createCatalogue } from './plugin/catalogue.ts'
 import type { CreateContext, SinkDeclaration } from './plugin/define.ts'
 import type { EventSchemas } from './plugin/event-schemas.ts'
+import { foldVersionOf } from './plugin/fold-version.ts'
 import {
   checkPipeline,
   hasLedger,
@@ -166,11 +167,8 @@ function setupOf(
   }
 }
 
-function laneSpec(
-  { policy, stages, sink, isPaused }: SubscriptionPlan,
-  context: CreateContext,
-  schemas: EventSchemas,
-): SubscriptionSpec {
+function laneSpec(plan: SubscriptionPlan, context: CreateContext, schemas: EventSchemas): SubscriptionSpec {
+  const { policy, stages, sink, isPaused } = plan
   const see = createUpcasting(schemas, policy.pins)
   return {
     policy: see === undefined ? policy : withoutIndex(policy),
@@ -181,6 +179,7 @@ function laneSpec(
     batches: sink?.declaration.batches?.(sink.options),
     runsUserCode: sink?.declaration.runsUserCode === true || stages.some(({ runsUserCode }) => runsUserCode),
     isSinkSingle: sink?.declaration.isSingle,
+    foldVersion: foldVersionOf(plan),
     createSink: () => sink?.declaration.create(sink.options, { ...context, concurrency: policy.concurrency }),
     createStages: () =>
       Promise.all(

@@ -1,8 +1,9 @@
 import { AppError } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
+import { isSubscriptionLedger } from '../core/ledger-name.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Where } from '../core/plan.ts'
-import { isReplayLedger, readLedgerName } from '../core/replay-name.ts'
+import { readLedgerName } from '../core/replay-name.ts'
 import { hasLedger, type PipelinePlan, type SubscriptionPlan } from '../plugin/pipeline-config.ts'
 import { nodePlatform } from '../plugin/platform.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
@@ -11,6 +12,7 @@ import { auditStore } from '../runtime/audit.ts'
 import { checksOf, explainDelivery, failedIn, type LooksFor } from '../runtime/explain.ts'
 import { countReplay, replaysAtRest } from '../runtime/replay/at-rest.ts'
 import { listStored } from '../runtime/run-time/stored.ts'
+import { stagesAtRest, stateAtRest } from '../runtime/state/at-rest.ts'
 import { retiredStatus } from '../runtime/status.ts'
 import { readStream, versionUntil } from '../runtime/streams/read.ts'
 import { readForPeople } from '../runtime/unreadable.ts'
@@ -30,7 +32,7 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
   const subscriptions = async (): Promise<readonly SubscriptionStatus[]> => {
     const { records, frontier } = await ledgersOf(store)
     const planned = await known()
-    const own = records.filter(({ subscription }) => !isReplayLedger(subscription))
+    const own = records.filter(({ subscription }) => isSubscriptionLedger(subscription))
     return own.map((record) => statusOf(record, frontier, store.head(), planned.get(record.subscription)))
   }
   const close = (): Promise<void> => store.close()
@@ -99,6 +101,11 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
       return found
     },
     controlReplay: refuse,
+    rebuild: refuse,
+    rebuildStatus: () => undefined,
+    controlRebuild: refuse,
+    state: <Value>(name: string, stage?: string) => stateAtRest<Value>(store, name, stage),
+    stateStages: (name) => stagesAtRest(store, name),
     explain: async (sequence, subscription) => explain(store, await known(), wheres, sequence, subscription),
     audit: () => auditStore(store),
     open: async () => undefined,

@@ -231,3 +231,8 @@ test('what a stage keeps is taken with the rest of the change, the last value of
   ])
   expect(ledger.take(0)).toBeUndefined()
 })
+
+test('the version of what stages keep stays with the ledger', () => {
+  expect(new Ledger({ ...empty, foldVersion: '2' }).snapshot().foldVersion).toBe('2')
+  expect('foldVersion' in new Ledger(empty).snapshot()).toBe(false)
+})

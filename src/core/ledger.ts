@@ -49,6 +49,7 @@ export class Ledger {
   state: StoredLedgerState
   reason: string | undefined
   failingSince: number | undefined
+  readonly foldVersion: string | undefined
   openRows: number
   deadRows: number
   heldCount = 0
@@ -72,6 +73,7 @@ export class Ledger {
     this.state = record.state
     this.reason = record.reason
     this.failingSince = record.failingSince
+    this.foldVersion = record.foldVersion
     this.openRows = record.openRows
     this.deadRows = record.deadRows
     for (const sequence of record.pending) this.pending.add(sequence)
@@ -256,6 +258,7 @@ export class Ledger {
       state: this.state,
       reason: this.reason,
       ...(this.failingSince !== undefined && { failingSince: this.failingSince }),
+      ...(this.foldVersion !== undefined && { foldVersion: this.foldVersion }),
     }
   }
 

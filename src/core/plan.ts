@@ -45,6 +45,13 @@ export interface Where {
   explain(event: Event): string
 }
 
+/** Which events wait for each other where order is by key. */
+export interface OrderBy {
+  readonly text: string
+  /** Undefined for an event that waits for no other. Never throws. */
+  keyOf(event: Event): string | undefined
+}
+
 /** A compiled `fairBy`: the group (subject, tenant) that an event belongs to. */
 export interface FairBy {
   readonly text: string
@@ -60,8 +67,12 @@ export interface SubscriptionPolicy {
   readonly match: readonly string[]
   /** Undefined: every matching event. */
   readonly where?: Where | undefined
+  /** It also matches what it derives itself; undefined: no. */
+  readonly recursive?: boolean | undefined
   readonly ordering: Ordering
   readonly onFailure: FailureMode
+  /** What has order with `ordering: key`; undefined: the subject. */
+  readonly orderBy?: OrderBy | undefined
   readonly concurrency: number
   readonly timeoutMs: number
   /** For steps that return `retry`. */

@@ -113,6 +113,7 @@ function fairIssues(subscription: Written, catalogue: Catalogue): SchemaIssue[] 
 /** What means nothing where deliveries are in memory only. */
 const needsLedger = [
   'stages',
+  'recursive',
   'ordering',
   'onFailure',
   'dead',
@@ -171,6 +172,13 @@ function retryIssues(subscription: Written): SchemaIssue[] {
 
 function stageIssues(subscription: Written): SchemaIssue[] {
   const stages = subscription['stages']
+  if (subscription['recursive'] === true && (stages === undefined || (Array.isArray(stages) && stages.length === 0)))
+    return [
+      {
+        ...issue(['recursive'], 'it is about events that its stages derive, and there are no stages: leave it out'),
+        isAboutKey: true,
+      },
+    ]
   if (!Array.isArray(stages)) return []
   const seen = new Set<string>()
   return stages.flatMap((entry, index) => {

@@ -66,6 +66,11 @@ export interface StageDeclaration<S extends Schema = Schema> extends Declaration
   readonly isPure?: boolean | undefined
   /** True when `process` runs code of the user inside this process. Absent: false for a built-in, true for any other. */
   readonly runsUserCode?: boolean | undefined
+  /**
+   * Present: what it keeps follows from the events alone, by this version of its code. Then it can be built again from the
+   * log, beside what is kept, and is when the version changes.
+   */
+  foldVersion?(options: SchemaOutput<S>): string
   /** What its options say of the settings of every stage, where the user says nothing. */
   defaults?(options: SchemaOutput<S>): StageDefaults
   /** Settings of the subscription that it cannot work beside, each with the reason as a sentence without a full stop. */

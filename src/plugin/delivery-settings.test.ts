@@ -120,3 +120,17 @@ test('fairBy is refused where clients fetch, and beside what keeps an order', ()
   ])
   expect(issuesOf({ fairBy: 'subject' })).toEqual([])
 })
+
+test('orderBy is an expression or, in code, a function; an event for which it says nothing waits for no other', () => {
+  const byText = policyOf({ ordering: 'key', orderBy: 'data.account' }).orderBy!
+  expect(byText.keyOf(event({ account: 'x' }))).toBe('x')
+  expect(byText.keyOf(event({ account: 7 }))).toBe('7')
+  for (const data of [{}, { account: null }, null]) expect(byText.keyOf(event(data))).toBeUndefined()
+  const byFunction = policyOf({ ordering: 'key', orderBy: ({ data }: Event) => (data as { a: string }).a.trim() })
+    .orderBy!
+  expect(byFunction.keyOf(event({ a: ' x ' }))).toBe('x')
+  for (const data of [{}, null]) expect(byFunction.keyOf(event(data))).toBeUndefined()
+  expect(issuesOf({ ordering: 'key', orderBy: 'data.' })[0]).toMatch(/^orderBy: /)
+  expect(issuesOf({ ordering: 'key', orderBy: 7 })[0]).toMatch(/^orderBy: a CEL expression/)
+  expect(issuesOf({ orderBy: 'data.account' })[0]).toMatch(/write ordering: key beside it/)
+})

@@ -3,7 +3,7 @@ import type { CoalescePolicy } from '../core/coalesce.ts'
 import type { Event, Json } from '../core/event.ts'
 import { checkPattern } from '../core/match.ts'
 import type { Payload } from '../core/payload.ts'
-import type { FairBy, Where } from '../core/plan.ts'
+import type { FairBy, OrderBy, Where } from '../core/plan.ts'
 import type { TtlPolicy } from '../core/ttl.ts'
 import { compileExpression, type Expression, eventNames, scopeOf } from './expression.ts'
 import { schema } from './schema.ts'
@@ -48,6 +48,18 @@ const disableAfter = schema
   .union([schema.literal('never'), duration('', 1)], { error: 'a duration is needed, or never' })
   .describe('Without any success for this long the subscription is disabled; or never.')
 
+/** In code also a function: it must say the same of the same event, always. */
+const orderBy = schema
+  .custom<string | ((event: Event) => string | undefined)>(
+    (value) => typeof value === 'function' || typeof value === 'string',
+    { error: 'a CEL expression such as data.account is needed' },
+  )
+  .superRefine((value, context) => {
+    const compiled = typeof value === 'string' ? compileExpression(value, eventNames) : undefined
+    if (compiled?.ok === false) context.addIssue({ code: 'custom', message: compiled.problem })
+  })
+  .describe('With ordering: key, what has order: a CEL expression such as data.account. Default: event.subject.')
+
 /** How deliveries are chosen, shaped and paced. */
 export const deliverySettings = {
   where: eventExpression('Only events for which this CEL expression over event, data and meta is true.').optional(),
@@ -74,6 +86,7 @@ export const deliverySettings = {
       if (!compiled.ok) context.addIssue({ code: 'custom', message: compiled.problem })
     })
     .optional(),
+  orderBy: orderBy.optional(),
   rate: rate('Attempts at most, for example 100/s.').optional(),
   breaker: schema
     .strictObject({
@@ -86,6 +99,7 @@ export const deliverySettings = {
 } as const
 
 interface Written {
+  readonly orderBy?: string | ((event: Event) => string | undefined) | undefined
   readonly fairBy?: string | undefined
   readonly where?: string | undefined
   readonly coalesce?: { readonly window: number; readonly maxWait?: number | undefined } | undefined
@@ -107,6 +121,7 @@ export function deliveryPolicies(written: Written, bySink: Partial<BreakerPolicy
   return {
     where: written.where === undefined ? undefined : whereOf(written.where),
     fairBy: written.fairBy === undefined ? undefined : fairByOf(written.fairBy),
+    orderBy: written.orderBy === undefined ? undefined : orderByOf(written.orderBy),
     coalesce: coalesceOf(written.coalesce),
     ttl: ttlPolicyOf(written.ttl),
     payload: payloadOf(written.payload),
@@ -122,16 +137,39 @@ function fairByOf(text: string): FairBy {
   if (text === 'source') return { text, groupOf: ({ source }) => source }
   const compiled = compileExpression(text, eventNames)
   if (!compiled.ok) throw new Error(`fairBy ${text}: ${compiled.problem}`)
-  const { expression } = compiled
+  const read = textOf(compiled.expression)
   const groupOf = (event: Event): string => {
     try {
-      const value = expression.evaluate(scopeOf(event, expression.uses))
-      return typeof value === 'string' ? value : JSON.stringify(value)
+      return read(event) ?? 'null'
     } catch {
       return ''
     }
   }
   return { text, groupOf }
+}
+
+/** Events for which it says nothing, or fails, wait for no other. */
+function orderByOf(written: string | ((event: Event) => string | undefined)): OrderBy {
+  const compiled = typeof written === 'string' ? compileExpression(written, eventNames) : undefined
+  if (compiled?.ok === false) throw new Error(`orderBy ${written}: ${compiled.problem}`)
+  const read = compiled === undefined ? (written as (event: Event) => unknown) : textOf(compiled.expression)
+  const keyOf = (event: Event): string | undefined => {
+    try {
+      const key = read(event)
+      return typeof key === 'string' ? key : undefined
+    } catch {
+      return undefined
+    }
+  }
+  return { text: typeof written === 'string' ? written : 'a function', keyOf }
+}
+
+function textOf({ evaluate, uses }: Expression): (event: Event) => string | undefined {
+  return (event) => {
+    const value = evaluate(scopeOf(event, uses))
+    if (value === null) return undefined
+    return typeof value === 'string' ? value : JSON.stringify(value)
+  }
 }
 
 function whereOf(text: string): Where {

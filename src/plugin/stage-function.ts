@@ -34,6 +34,8 @@ export interface StageUse {
   readonly isPure: boolean
   /** True when it runs code of the user in this process: such deliveries can be suspects after a crash. */
   readonly runsUserCode: boolean
+  /** Present: what it keeps follows from the events alone, by this version of its code. */
+  readonly foldVersion?: string | undefined
   /** Makes the stage. Called once per start, with what surrounds the pipeline that runs it. */
   create(context: CreateContext): Promise<Stage>
 }

@@ -11,8 +11,8 @@ import { type FunctionStage, isFunctionStage, type StageFunction } from './stage
 import { count, duration } from './values.ts'
 
 /** A stage with settings: by name or file in a configuration file, by value in code. */
-export interface StageEntry {
-  readonly use: string | Use<StageDeclaration> | StageFunction
+export interface StageEntry<Run = StageFunction> {
+  readonly use: string | Use<StageDeclaration> | Run
   readonly name?: string | undefined
   readonly concurrency?: number | undefined
   readonly buffer?: number | undefined
@@ -37,6 +37,8 @@ export interface CheckedStage {
   readonly retry: RetryPolicies | undefined
   readonly isPure: boolean
   readonly runsUserCode: boolean
+  /** Present: what it keeps can be built again from the log. */
+  readonly foldVersion?: string | undefined
   make(context: CreateContext): Stage
 }
 
@@ -74,7 +76,7 @@ export function checkingStageSlot(catalogue: Catalogue): StageSlot {
 }
 
 type Settings = schema.output<typeof settingsSchema>
-interface Body extends Pick<CheckedStage, 'isPure' | 'runsUserCode' | 'make'> {
+interface Body extends Pick<CheckedStage, 'isPure' | 'runsUserCode' | 'foldVersion' | 'make'> {
   readonly own?: StageDefaults | undefined
 }
 
@@ -169,6 +171,7 @@ function checkBody(
       isPure: declaration.isPure === true,
       runsUserCode: declaration.runsUserCode ?? !isBuiltIn,
       own: declaration.defaults?.(options),
+      foldVersion: declaration.foldVersion?.(options),
       make: (context) => declaration.create(options, context),
     },
   }

@@ -1,9 +1,9 @@
 import { AppError } from '../core/errors.ts'
 import type { Sequence } from '../core/event.ts'
+import { isSubscriptionLedger } from '../core/ledger-name.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import { compilePatterns } from '../core/match.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
-import { isReplayLedger } from '../core/replay-name.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
 import { changesOf, type StoredFacts, type SubscriptionChange, type SubscriptionShape } from './changes.ts'
 import { startAt } from './open-ledgers.ts'
@@ -58,7 +58,7 @@ export async function compareWithStore(
 ): Promise<readonly SubscriptionChange[]> {
   const frontier = records.find(({ subscription }) => subscription === frontierLedger)?.examined ?? 0
   const stored = new Map(records.map((record) => [record.subscription, record]))
-  for (const name of stored.keys()) if (name === frontierLedger || isReplayLedger(name)) stored.delete(name)
+  for (const name of stored.keys()) if (name === frontierLedger || !isSubscriptionLedger(name)) stored.delete(name)
   const wanted = new Map(configured.map((each) => [each.policy.name, each]))
   const shapes = await readShapes(store)
   const changes: SubscriptionChange[] = []

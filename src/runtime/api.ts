@@ -5,9 +5,11 @@ import type { Attempt, SettledState } from '../core/outcome.ts'
 import type { JsonOptions } from '../plugin/define.ts'
 import type { EventSchemas } from '../plugin/event-schemas.ts'
 import type { IngestResult, Received, ReceivedRequest } from '../plugin/source.ts'
+import type { HasState } from '../plugin/state.ts'
 import type { DeadQuery, Durability, Store } from '../plugin/store.ts'
 import type { Batches } from './batches.ts'
 import type { PipelineStats } from './pipeline-stats.ts'
+import type { RebuildDesk, RebuildStatus } from './rebuild/face.ts'
 import type { ReplayDesk } from './replay/face.ts'
 import type { SubscriptionDesk } from './run-time/face.ts'
 import type { StreamDesk } from './streams/face.ts'
@@ -47,6 +49,10 @@ export interface SubscriptionStatus {
   readonly counters: Counters & { readonly filtered: number; readonly dead: number; readonly open: number }
   /** Seconds since the append of the oldest open delivery or unexamined event; 0 when there is none. */
   readonly oldestAgeSeconds: number
+  /** For a projection: which version of its code made what it keeps. */
+  readonly foldVersion?: string | undefined
+  /** The rebuild of what it keeps, under way, or the last one since the start. */
+  readonly rebuild?: RebuildStatus | undefined
   /** Where the subscription has a circuit breaker. Times are RFC 3339. */
   readonly breaker?:
     | {
@@ -219,7 +225,7 @@ export interface RunOptions {
 }
 
 /** What server, CLI and library do with a pipeline. Methods that name a subscription throw `subscription-unknown`. */
-export interface Pipeline extends SubscriptionDesk, ReplayDesk, StreamDesk {
+export interface Pipeline extends SubscriptionDesk, ReplayDesk, RebuildDesk, StreamDesk, HasState {
   readonly store: Store
   /** Names of configured sources that `POST /v1/events` may not use as `source` (every one that is not `http`). */
   readonly reservedSources: ReadonlySet<string>
@@ -249,6 +255,8 @@ export interface Pipeline extends SubscriptionDesk, ReplayDesk, StreamDesk {
   dead(name: string, query: DeadQuery): Promise<readonly DeadRow[]>
   redrive(name: string, selection: Selection): Promise<{ readonly redriven: number }>
   discard(name: string, selection: Selection): Promise<{ readonly discarded: number }>
+  /** The stages of a subscription whose state can be read. */
+  stateStages(name: string): Promise<readonly string[]>
   /** What events must look like, by type. */
   readonly eventSchemas: EventSchemas
   /** Checks the original of a `millrace.quarantined` event again and appends it; throws `schema-mismatch` while it does not fit. */

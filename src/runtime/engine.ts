@@ -6,6 +6,7 @@ import type { Log } from '../core/platform.ts'
 import { type EventSchemas, noSchemas } from '../plugin/event-schemas.ts'
 import type { SubscriptionConfig } from '../plugin/pipeline-schema.ts'
 import type { IngestResult, ReceivedRequest } from '../plugin/source.ts'
+import type { StateReader } from '../plugin/state.ts'
 import type { DeadQuery, Store } from '../plugin/store.ts'
 import type {
   AuditReport,
@@ -29,11 +30,13 @@ import { freshStatus, freshStatuses } from './observing.ts'
 import { Opened } from './opened.ts'
 import { batchesOf } from './pull/batches-of.ts'
 import { redriveQuarantined } from './quarantined.ts'
+import type { RebuildDesk } from './rebuild/face.ts'
 import { receiveRequest } from './receive.ts'
-import type { ReplayAction, ReplayDryRun, ReplayOptions, ReplayStatus } from './replay/face.ts'
+import type { ReplayDesk } from './replay/face.ts'
 import { runToEnd } from './run.ts'
 import type { Expected, RotatedSecret, Subscribed, TestDelivery } from './run-time/face.ts'
 import type { EngineSetup } from './setup.ts'
+import { keepingStages, readState } from './state/state.ts'
 import { pipelineStats, statusNow } from './stats.ts'
 import type { AppendOptions, ReadStreamOptions, StreamDesk, StreamEventInput, Until } from './streams/face.ts'
 import { createStreams } from './streams/streams.ts'
@@ -200,37 +203,34 @@ export class Engine implements Pipeline {
     return { discarded: await discardSelected(this.#live, name, selection) }
   }
 
-  async replay(name: string, options: ReplayOptions): Promise<ReplayStatus> {
-    await this.#settled()
-    return this.#live.replays.replay(name, options)
+  readonly replay: ReplayDesk['replay'] = async (...args) => (await this.#settled()).replays.replay(...args)
+  readonly dryRunReplay: ReplayDesk['dryRunReplay'] = async (...args) => this.#live.replays.dryRunReplay(...args)
+  readonly replays: ReplayDesk['replays'] = async (name) => this.#live.replays.replays(name)
+  readonly replayStatus: ReplayDesk['replayStatus'] = async (...args) => this.#live.replays.replayStatus(...args)
+  readonly controlReplay: ReplayDesk['controlReplay'] = async (...args) =>
+    (await this.#settled()).replays.controlReplay(...args)
+
+  readonly rebuild: RebuildDesk['rebuild'] = async (...args) => (await this.#settled()).rebuilds.rebuild(...args)
+  readonly rebuildStatus: RebuildDesk['rebuildStatus'] = (name) => this.#live.rebuilds.rebuildStatus(name)
+  readonly controlRebuild: RebuildDesk['controlRebuild'] = async (...args) =>
+    (await this.#settled()).rebuilds.controlRebuild(...args)
+
+  state<Value>(name: string, stage?: string): StateReader<Value> {
+    return readState(this.#live, name, stage)
   }
 
-  async dryRunReplay(name: string, options: ReplayOptions, signal?: AbortSignal): Promise<ReplayDryRun> {
-    return this.#live.replays.dryRunReplay(name, options, signal)
-  }
-
-  async replays(name?: string): Promise<readonly ReplayStatus[]> {
-    return this.#live.replays.replays(name)
-  }
-
-  async replayStatus(name: string, id: string): Promise<ReplayStatus> {
-    return this.#live.replays.replayStatus(name, id)
-  }
-
-  async controlReplay(name: string, id: string, action: ReplayAction): Promise<ReplayStatus> {
-    await this.#settled()
-    return this.#live.replays.controlReplay(name, id, action)
+  async stateStages(name: string): Promise<readonly string[]> {
+    return keepingStages(this.#live, name)
   }
 
   async subscribe(name: string, config: SubscriptionConfig, expected?: Expected): Promise<Subscribed> {
-    await this.#settled()
-    const made = await this.#live.desk.subscribe(name, config, expected)
+    const { desk } = await this.#settled()
+    const made = await desk.subscribe(name, config, expected)
     return { ...made, subscription: statusNow(this.#live, name)! }
   }
 
   async unsubscribe(name: string, expected?: Expected): Promise<void> {
-    await this.#settled()
-    await this.#live.desk.unsubscribe(name, expected)
+    await (await this.#settled()).desk.unsubscribe(name, expected)
   }
 
   async configOf(name: string) {
@@ -238,8 +238,7 @@ export class Engine implements Pipeline {
   }
 
   async rotateSecret(name: string, options: Parameters<Pipeline['rotateSecret']>[1] = {}): Promise<RotatedSecret> {
-    await this.#settled()
-    return this.#live.desk.rotateSecret(name, options)
+    return (await this.#settled()).desk.rotateSecret(name, options)
   }
 
   async testDelivery(name: string): Promise<TestDelivery> {
@@ -251,8 +250,9 @@ export class Engine implements Pipeline {
   }
 
   /** A start that is under way has ended: lanes come to work in one way or the other. */
-  async #settled(): Promise<void> {
+  async #settled(): Promise<Opened> {
     await this.#starting?.catch(() => undefined)
+    return this.#live
   }
 
   drop(name: string): Promise<void> {

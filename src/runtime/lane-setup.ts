@@ -10,6 +10,7 @@ import type { AttemptPlaces } from './attempt-places.ts'
 import type { KeptTimers } from './kept-timers.ts'
 import type { Lane } from './lane.ts'
 import type { Quarantine } from './quarantine.ts'
+import type { RebuildStatus } from './rebuild/face.ts'
 import type { SchemaGate } from './schema-gate.ts'
 import type { Settler } from './settler.ts'
 import type { RunningStage } from './stage-run.ts'
@@ -44,9 +45,13 @@ export interface LaneSetup {
   /** In which versions it is given old events; absent: as they are. */
   readonly see?: Upcasting | undefined
   readonly replay?: ReplayPart | undefined
+  /** The subscription whose state this lane builds again, beside it. */
+  readonly rebuildOf?: string | undefined
   /** Asked about events that stages derive. */
   readonly gate?: SchemaGate | undefined
   readonly context: PluginContext
+  /** For ids that would be too long. */
+  readonly digest: (text: string) => string
 }
 
 /** What a lane works in. */
@@ -60,6 +65,8 @@ export interface LaneSurroundings {
   readonly places: AttemptPlaces
   /** Asked about events that stages derive; absent: no type has a schema. */
   readonly gate?: SchemaGate | undefined
+  /** The rebuild of a subscription, under way or ended; for its status. */
+  readonly rebuildOf: (subscription: string) => RebuildStatus | undefined
   /** The lane has room for more events than when it was last refused. */
   readonly onRoom: (lane: Lane) => void
   /** Tells after each piece of the log that was examined, until the answer is called. */

@@ -1,4 +1,5 @@
 import { Coalescing } from '../core/coalesce.ts'
+import { derivedSource } from '../core/derived.ts'
 import type { Event, Sequence } from '../core/event.ts'
 import { FairQueue } from '../core/fair-queue.ts'
 import type { Ledger } from '../core/ledger.ts'
@@ -47,6 +48,10 @@ export class Lane implements OwnedLedger {
   /** Deliveries that this process could not make because the store is damaged. */
   readonly unreadable = new Set<Sequence>()
   isStopping = false
+  /** Why it stands still until it is rebuilt: another version of its code made what it keeps. */
+  frozen: string | undefined
+  /** It stands still for a moment. */
+  isHeld = false
   isGone = false
   #order: KeyOrder<Flight> | undefined
   readonly #ownSource: string
@@ -56,7 +61,7 @@ export class Lane implements OwnedLedger {
 
   constructor(setup: LaneSetup, around: LaneSurroundings) {
     this.setup = setup
-    this.#ownSource = `millrace:/${setup.policy.name}`
+    this.#ownSource = derivedSource(setup.rebuildOf ?? setup.policy.name)
     this.policy = setup.policy
     this.name = setup.policy.name
     this.epoch = setup.epoch
@@ -84,7 +89,7 @@ export class Lane implements OwnedLedger {
   }
 
   get isRunning(): boolean {
-    return this.ledger.state === 'running' && !this.isStopping
+    return this.ledger.state === 'running' && !this.isStopping && !this.isHeld && this.frozen === undefined
   }
 
   get isSaturated(): boolean {
@@ -140,14 +145,14 @@ export class Lane implements OwnedLedger {
 
   keyOf(event: Event): string | undefined {
     if (this.policy.ordering === 'strict') return ''
-    return this.policy.ordering === 'key' ? event.subject : undefined
+    if (this.policy.ordering !== 'key') return undefined
+    return this.policy.orderBy === undefined ? event.subject : this.policy.orderBy.keyOf(event)
   }
 
   /** Takes a matching event, or answers false: then it is offered again when there is room. */
   accept(given: Event): boolean {
     const event = this.setup.see === undefined ? given : this.setup.see(given)
-    // Its own derived events would go round for ever.
-    if (event.source === this.#ownSource) return true
+    if (event.source === this.#ownSource && this.policy.recursive !== true) return true
     if (this.policy.where?.test(event) === false) return true
     if (!this.hasRoom) {
       this.#isRefusing = true

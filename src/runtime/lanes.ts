@@ -1,6 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
-import { alarm } from './alarm.ts'
+import { type Alarm, alarm } from './alarm.ts'
 import { abortAttempts, attemptsEnd, closePlugins, stopTimers } from './closing.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { Lane } from './lane.ts'
@@ -22,6 +22,11 @@ export interface LanesSetup {
 
 /** How long a removal waits for attempts that ignore their abort. */
 const removeMs = 10_000
+
+interface Halted {
+  readonly lanes: readonly Lane[]
+  readonly end: Alarm
+}
 
 /** The subscriptions at work, by name; they may come and go while the pipeline runs. */
 export class Lanes {
@@ -55,9 +60,9 @@ export class Lanes {
     return this.#records.get(name)!
   }
 
-  /** Those of subscriptions: all but the lanes of replays. */
+  /** Those of subscriptions: all but the lanes of replays and rebuilds. */
   subscriptions(): Lane[] {
-    return [...this.#lanes.values()].filter(({ setup }) => setup.replay === undefined)
+    return [...this.#lanes.values()].filter(({ setup }) => !isBeside(setup))
   }
 
   /** What the lane of this name was made of. */
@@ -85,7 +90,7 @@ export class Lanes {
 
   /** Adds a subscription to a running pipeline: it goes on from its ledger, or begins where its policy says. */
   async add(spec: SubscriptionSpec): Promise<Lane> {
-    const { around, onCome } = this.#setup
+    const { onCome } = this.#setup
     const lane = await this.prepare(spec)
     const { name } = lane
     try {
@@ -95,11 +100,8 @@ export class Lanes {
       this.#forget(lane)
       throw error
     }
-    if (lane.ledger.state === 'running') {
-      around.onRoom(lane)
-      lane.nudge()
-    }
-    if (spec.replay === undefined) await onCome?.(name)
+    this.#begin(lane)
+    if (!isBeside(spec)) await onCome?.(name)
     return lane
   }
 
@@ -109,7 +111,7 @@ export class Lanes {
     const { name } = spec.policy
     if (this.#lanes.has(name))
       throw new AppError('state-conflict', `adding subscription ${name} failed: there is one of this name`)
-    const initial = newLedger(await startAt(around.store, spec.policy), spec.isPaused)
+    const initial = newLedger(await startAt(around.store, spec.policy), spec.isPaused, spec.foldVersion)
     const record = await around.store.openLedger(name, 0, around.platform.id(), initial)
     return this.make(spec, record, dispatch().frontier)
   }
@@ -121,22 +123,64 @@ export class Lanes {
   async remove(name: string, graceMs = 0): Promise<void> {
     const lane = this.#lanes.get(name)
     if (lane === undefined) return
-    const { around, dispatch, onLeave } = this.#setup
-    if (lane.setup.replay === undefined) await onLeave?.(name)
+    const { onLeave } = this.#setup
+    if (!isBeside(lane.setup)) await onLeave?.(name)
     this.#forget(lane)
-    dispatch().leave(lane)
-    lane.isStopping = true
-    lane.pull?.stop()
+    await this.#close(await this.#halt([lane], graceMs))
+  }
+
+  /**
+   * Halts two lanes while `take` gives the ledger of the second the name of the first, which then goes on from there. Until
+   * its new lane is ready, the name has the old one.
+   */
+  async replace(name: string, by: string, take: () => Promise<LedgerRecord>): Promise<Lane> {
+    const { around, dispatch } = this.#setup
+    const [old, other] = [this.#lanes.get(name)!, this.#lanes.get(by)!]
+    const spec = this.#specs.get(name)!
+    const halted = await this.#halt([old, other], 0)
+    const record = await take()
+    this.#forget(other)
+    around.quarantine.forget(old)
+    const lane = await this.make(spec, record, dispatch().frontier)
+    await this.open(lane)
+    await recover(lane, record, false)
+    if (old.ledger.state === 'paused') {
+      lane.ledger.setState('paused', old.ledger.reason)
+      around.settler().touch(lane)
+    }
+    this.#begin(lane)
+    await this.#close(halted)
+    return lane
+  }
+
+  #begin(lane: Lane): void {
+    if (lane.ledger.state !== 'running') return
+    this.#setup.around.onRoom(lane)
+    lane.nudge()
+  }
+
+  /** Nothing of the lanes runs any more, and their ledgers are written. */
+  async #halt(lanes: readonly Lane[], graceMs: number): Promise<Halted> {
+    const { around, dispatch } = this.#setup
+    for (const lane of lanes) {
+      dispatch().leave(lane)
+      lane.isStopping = true
+      lane.pull?.stop()
+    }
     const grace = alarm(around.platform, graceMs)
-    await attemptsEnd(around.platform, grace, () => [lane])
+    await attemptsEnd(around.platform, grace, () => lanes)
     grace.cancel()
-    abortAttempts(lane, new Error('the subscription was removed'))
+    for (const lane of lanes) abortAttempts(lane, new Error('the subscription was removed'))
     const end = alarm(around.platform, removeMs)
-    await attemptsEnd(around.platform, end, () => [lane])
-    await stopTimers(lane, end)
+    await attemptsEnd(around.platform, end, () => lanes)
+    for (const lane of lanes) await stopTimers(lane, end)
     await around.settler().flush()
-    lane.isGone = true
-    await closePlugins(around.log, end, [], [lane])
+    for (const lane of lanes) lane.isGone = true
+    return { lanes, end }
+  }
+
+  async #close({ lanes, end }: Halted): Promise<void> {
+    await closePlugins(this.#setup.around.log, end, [], lanes)
     end.cancel()
   }
 
@@ -144,4 +188,9 @@ export class Lanes {
     for (const known of [this.#lanes, this.#records, this.#specs]) known.delete(lane.name)
     this.#setup.around.quarantine.forget(lane)
   }
+}
+
+/** True for a lane beside that of a subscription: of a replay, or of a rebuild. */
+function isBeside({ replay, rebuildOf }: Pick<SubscriptionSpec, 'replay' | 'rebuildOf'>): boolean {
+  return replay !== undefined || rebuildOf !== undefined
 }

@@ -55,9 +55,11 @@ export async function makeLane(
       batches: spec.batches,
       runsUserCode: spec.runsUserCode,
       replay: spec.replay,
+      rebuildOf: spec.rebuildOf,
       see: spec.see,
       gate: around.gate,
       context,
+      digest: platform.digest,
     },
     spec.see === undefined ? around : { ...around, store: seeingStore(around.store, spec.see) },
   )

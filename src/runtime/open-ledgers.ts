@@ -1,15 +1,15 @@
 import { AppError } from '../core/errors.ts'
+import { isSubscriptionLedger } from '../core/ledger-name.ts'
 import { type LedgerRecord, type LedgerState, noCounters } from '../core/ledger-state.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
-import { isReplayLedger } from '../core/replay-name.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
 import type { EngineSetup } from './setup.ts'
 
 /** Takes the frontier's ledger and one for each subscription; new ones begin where their policy says. */
 export async function openLedgers(store: Store, setup: EngineSetup): Promise<Map<string, LedgerRecord>> {
   const wanted = [{ subscription: frontierLedger, partition: 0, initial: newLedger(store.head(), false) }]
-  for (const { policy, isPaused } of setup.subscriptions) {
-    const initial = newLedger(await startAt(store, policy), isPaused)
+  for (const { policy, isPaused, foldVersion } of setup.subscriptions) {
+    const initial = newLedger(await startAt(store, policy), isPaused, foldVersion)
     wanted.push({ subscription: policy.name, partition: 0, initial })
   }
   const records = await store
@@ -19,7 +19,7 @@ export async function openLedgers(store: Store, setup: EngineSetup): Promise<Map
 }
 
 /** A ledger that begins after a sequence. */
-export function newLedger(at: number, isPaused: boolean): LedgerState {
+export function newLedger(at: number, isPaused: boolean, foldVersion?: string): LedgerState {
   return {
     start: at,
     examined: at,
@@ -27,6 +27,7 @@ export function newLedger(at: number, isPaused: boolean): LedgerState {
     pending: [],
     counters: noCounters,
     state: isPaused ? 'paused' : 'running',
+    ...(foldVersion !== undefined && { foldVersion }),
   }
 }
 
@@ -57,7 +58,7 @@ export async function retire(
   const retired: LedgerRecord[] = []
   for (const record of await store.ledgers()) {
     const { subscription: name } = record
-    if (name === frontierLedger || named.has(name) || isReplayLedger(name)) continue
+    if (name === frontierLedger || named.has(name) || !isSubscriptionLedger(name)) continue
     if (!record.follows) {
       retired.push(record)
       continue

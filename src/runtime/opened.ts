@@ -1,5 +1,5 @@
 import type { AppError } from '../core/errors.ts'
-import { Ledger } from '../core/ledger.ts'
+import { isSubscriptionLedger } from '../core/ledger-name.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import type { Log, Platform } from '../core/platform.ts'
 import { frontierLedger, type Store } from '../plugin/store.ts'
@@ -7,12 +7,14 @@ import { alarm } from './alarm.ts'
 import { AttemptPlaces, placesFor } from './attempt-places.ts'
 import { abortAttempts, attemptsEnd, clearMarks, closePlugins, isQuiet, quietly, stopTimers } from './closing.ts'
 import { Dispatch } from './dispatch.ts'
+import { ownFrontier } from './frontier.ts'
 import { Ingest } from './ingest.ts'
 import { guardsOf } from './ingest-parts.ts'
 import type { Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
 import { openLedgers, retire } from './open-ledgers.ts'
 import { Quarantine } from './quarantine.ts'
+import { Rebuilds } from './rebuild/rebuilds.ts'
 import { recover } from './recovery.ts'
 import { noReplay, otherSink, unknownSubscription } from './refusals.ts'
 import { Replays } from './replay/replays.ts'
@@ -28,6 +30,7 @@ import type { Taps } from './taps.ts'
 import { startUpkeep } from './upkeep.ts'
 import type { View } from './view.ts'
 import { Views } from './views.ts'
+import { Watch } from './watch.ts'
 
 /** What a stop still has to write and to close may take this much longer than attempts may. */
 const closeMs = 1000
@@ -46,6 +49,7 @@ export class Opened {
   readonly views: Views
   readonly desk: Desk
   readonly replays: Replays
+  readonly rebuilds: Rebuilds
   retired: LedgerRecord[] = []
   readonly sources: RunningSource[] = []
   readonly observed = new Map<string, Observed>()
@@ -56,7 +60,8 @@ export class Opened {
   readonly #wasMarked: boolean
   /** The ledgers as this process found them. */
   readonly #before: readonly LedgerRecord[]
-  readonly #idlers = new Set<() => void>()
+  /** Told after each commit of the ledgers and each piece of the log. */
+  readonly watch = new Watch()
   #isStarted = false
   #letGo: () => void = () => undefined
 
@@ -71,6 +76,7 @@ export class Opened {
       })
       await opened.#makeLanes(records)
       await opened.replays.load()
+      await opened.rebuilds.load()
       return opened
     } catch (error) {
       await store.close()
@@ -98,18 +104,10 @@ export class Opened {
     this.views = new Views(setup.views ?? [], store, setup.platform, setup.log)
     const record = records.get(frontierLedger)!
     this.#wasMarked = record.mark !== undefined
-    const ledger = new Ledger(record)
-    this.#frontier = {
-      name: frontierLedger,
-      epoch: record.epoch,
-      ledger,
-      align: () => {
-        ledger.examined = this.dispatch.frontier
-      },
-    }
+    this.#frontier = ownFrontier(record, () => this.dispatch.frontier)
     this.dispatch = new Dispatch(store, setup.platform, setup.log, record.examined, () => {
       this.settler.touchFrontier()
-      this.#tellIdlers()
+      this.watch.changed()
     })
     this.settler = new Settler(
       store,
@@ -118,8 +116,9 @@ export class Opened {
       this.#frontier,
       () => this.dispatch.wake(),
       () => {
-        this.#tellIdlers()
+        this.watch.changed()
         this.replays.look()
+        this.rebuilds.look()
       },
       setup.isStreamed,
     )
@@ -134,10 +133,12 @@ export class Opened {
       places: new AttemptPlaces(placesFor(setup)),
       onRoom: (roomy: Lane) => this.#read(roomy),
       onMoved: (listener: () => void) => this.dispatch.onMoved(listener),
+      dispatch: () => this.dispatch,
+      rebuildOf: (name: string) => this.rebuilds.rebuildStatus(name),
     }
     this.lanes = new Lanes({
       around,
-      dispatch: () => this.dispatch,
+      dispatch: around.dispatch,
       signal: this.services.signal,
       onLeave: (name) => this.replays.leave(name),
       onCome: (name) => this.replays.come(name),
@@ -148,6 +149,7 @@ export class Opened {
       historyMs: setup.historyMs,
       specOf: (name) => this.spec(name),
     })
+    this.rebuilds = new Rebuilds({ ...around, lanes: this.lanes, laneOf: (name) => this.subscription(name) })
     this.desk = makeDesk(this)
     this.ingest = new Ingest(store, setup.limits, setup.platform, () => this.dispatch.wake(), guards)
   }
@@ -165,23 +167,25 @@ export class Opened {
     throw otherSink(this.lane(name), 'reading the stream of', 'sse')
   }
 
+  /** As `lane`, but none of those beside it. */
+  subscription(name: string): Lane {
+    const lane = this.lane(name)
+    if (!isSubscriptionLedger(name)) throw this.unknown(name)
+    return lane
+  }
+
   /** What a subscription is made of; throws for one that has no deliveries of its own to make again. */
   spec(name: string): SubscriptionSpec {
-    const lane = this.lane(name)
-    if (lane.setup.replay !== undefined) throw this.unknown(name)
-    if (lane.pull !== undefined) throw noReplay(name)
-    return this.lanes.spec(name)!
+    const { pull } = this.subscription(name)
+    const spec = this.lanes.spec(name)!
+    if (pull !== undefined || spec.foldVersion !== undefined) throw noReplay(name, spec)
+    return spec
   }
 
   unknown(name: string): AppError {
     const retired = this.retired.map(({ subscription }) => subscription)
-    const known = [
-      ...this.lanes.subscriptions().map((lane) => lane.name),
-      ...this.views.names,
-      ...this.#taps.names,
-      ...retired,
-    ].sort()
-    return unknownSubscription(name, known)
+    const lanes = this.lanes.subscriptions().map((lane) => lane.name)
+    return unknownSubscription(name, [...lanes, ...this.views.names, ...this.#taps.names, ...retired].sort())
   }
 
   async start(): Promise<void> {
@@ -196,14 +200,13 @@ export class Opened {
       const record = this.lanes.record(lane.name)
       if (isUnclean && lane.setup.runsUserCode && record.mark !== undefined)
         this.quarantine.suspect(lane, Math.min(record.mark.upTo, this.store.head()))
-      await recover(lane, record, isUnclean)
+      if (lane.frozen === undefined) await recover(lane, record, isUnclean)
     }
     // Until here the marks are those of the process before: a start that fails leaves them for the next one.
     this.#isStarted = true
     this.replays.start()
-    for (const lane of this.lanes.values()) {
-      if (lane.ledger.state === 'running') this.resume(lane)
-    }
+    this.rebuilds.start()
+    for (const lane of this.lanes.values()) if (lane.isRunning) this.resume(lane)
     this.#taps.join(this.dispatch)
     this.dispatch.start()
     startUpkeep(this, this.#setup)
@@ -243,12 +246,14 @@ export class Opened {
   }
 
   /** Resolves when nothing is left to do now: waiting retries and replays do not count. */
-  idle(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#idlers.add(resolve)
-      this.settler.touchFrontier()
-      this.#tellIdlers()
-    })
+  async idle(): Promise<void> {
+    this.settler.touchFrontier()
+    for (;;) {
+      const changed = this.watch.next()
+      const isCaughtUp = this.dispatch.isCaughtUp && this.settler.isClean
+      if (this.watch.isOver || (isCaughtUp && this.lanes.subscriptions().every(isQuiet))) return
+      await changed
+    }
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -257,6 +262,7 @@ export class Opened {
     const deadline = alarm(this.platform, deadlineMs)
     const end = alarm(this.platform, deadlineMs + closeMs)
     const stopping = this.services.stop(deadline.rings)
+    await quietly(this.log, 'ending a rebuild that takes its place', end, () => this.rebuilds.stop())
     this.dispatch.stop()
     for (const lane of this.lanes.values()) {
       lane.isStopping = true
@@ -278,17 +284,9 @@ export class Opened {
     await closePlugins(this.log, end, sources, [...this.lanes.values()])
     deadline.cancel()
     end.cancel()
-    for (const resolve of this.#idlers) resolve()
+    this.watch.end()
     await this.store.close()
     this.#letGo()
-  }
-
-  #tellIdlers(): void {
-    if (this.#idlers.size === 0) return
-    const isIdle = this.dispatch.isCaughtUp && this.settler.isClean && this.lanes.subscriptions().every(isQuiet)
-    if (!isIdle) return
-    for (const resolve of this.#idlers) resolve()
-    this.#idlers.clear()
   }
 
   async #makeLanes(records: ReadonlyMap<string, LedgerRecord>): Promise<void> {

@@ -26,8 +26,13 @@ export function otherSink({ name, setup }: Lane, doing: string, type: string): A
   )
 }
 
-/** What to say to who wants to replay to clients that fetch. */
-export function noReplay(name: string): AppError {
+/** What to say to who wants to replay to clients that fetch, or what only folds. */
+export function noReplay(name: string, { foldVersion }: { readonly foldVersion?: string | undefined }): AppError {
+  if (foldVersion !== undefined)
+    return new AppError(
+      'state-conflict',
+      `replaying ${name} failed: it is a projection, in which every event counts once; what it keeps is made again with a rebuild`,
+    )
   return new AppError(
     'state-conflict',
     `replaying ${name} failed: its clients fetch from it. Make another pull subscription that starts where the replay would, and let them fetch from that`,

@@ -70,6 +70,10 @@ export interface SubscriptionSpec {
   readonly see?: Upcasting | undefined
   /** What its sink writes to must not be opened twice. */
   readonly isSinkSingle?: boolean | undefined
+  /** Present: what its stages keep follows from the log alone, by this version of them and of what they read. */
+  readonly foldVersion?: string | undefined
+  /** Present: it is the lane of a rebuild of this subscription. */
+  readonly rebuildOf?: string | undefined
   /** Present: it is the lane of a replay. */
   readonly replay?: ReplayPart | undefined
   createSink(): Sink | undefined

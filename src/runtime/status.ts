@@ -41,7 +41,7 @@ export function laneStatus(
   return {
     name: lane.name,
     state: stateOf(lane),
-    reason: ledger.reason,
+    reason: lane.frozen ?? ledger.reason,
     sink: lane.setup.sinkName,
     match: lane.policy.match,
     from: lane.policy.from,
@@ -56,6 +56,7 @@ export function laneStatus(
       !isBehind || observed?.oldestAt === undefined ? 0 : Math.max(0, (nowMs - observed.oldestAt) / 1000),
     nextDue: nextDue === undefined ? undefined : timeText(nextDue),
     ...breakerStatus(lane),
+    ...foldStatus(lane),
   }
 }
 
@@ -72,7 +73,16 @@ function breakerStatus({ gate: { breaker } }: Lane): Pick<SubscriptionStatus, 'b
   }
 }
 
+function foldStatus({ name, ledger, around }: Lane): Pick<SubscriptionStatus, 'foldVersion' | 'rebuild'> {
+  const rebuild = around.rebuildOf(name)
+  return {
+    ...(ledger.foldVersion !== undefined && { foldVersion: ledger.foldVersion }),
+    ...(rebuild !== undefined && { rebuild }),
+  }
+}
+
 function stateOf(lane: Lane): SubscriptionState {
+  if (lane.frozen !== undefined && lane.ledger.state === 'running') return 'halted'
   return lane.ledger.state === 'running' && lane.isSaturated ? 'saturated' : lane.ledger.state
 }
 

@@ -13,6 +13,7 @@ export async function pauseLane(live: Opened, name: string): Promise<void> {
 /** Starts it again, also after it was halted or disabled. */
 export async function resumeLane(live: Opened, name: string): Promise<void> {
   const lane = live.lane(name)
+  if (lane.frozen !== undefined) throw new AppError('state-conflict', `resuming ${name} failed: ${lane.frozen}`)
   lane.ledger.setState('running')
   lane.gate.reset()
   live.settler.touch(lane)

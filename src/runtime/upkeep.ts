@@ -42,7 +42,7 @@ async function forceOut(live: Opened, upTo: Sequence): Promise<void> {
     if (lane.examined >= upTo) continue
     live.dispatch.leave(lane)
     lane.loseUpTo(upTo)
-    if (lane.ledger.state === 'running') live.resume(lane)
+    if (lane.isRunning) live.resume(lane)
   }
   await live.settler.flush()
 }

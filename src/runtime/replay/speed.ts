@@ -26,6 +26,10 @@ export class Speed {
     return this.#rate('settled')
   }
 
+  get examinedPerSecond(): number | undefined {
+    return this.#rate('examined')
+  }
+
   /** How long so many more events take at this pace. */
   secondsFor(events: number): number | undefined {
     const rate = this.#rate('examined')
