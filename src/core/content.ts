@@ -1,3 +1,4 @@
+import { depthAttribute } from './derived.ts'
 import type { EventRecord } from './event.ts'
 import { hopAttribute } from './hops.ts'
 import { versionAttribute } from './schema-version.ts'
@@ -30,7 +31,13 @@ function isSameData(a: EventRecord['data'], b: EventRecord['data']): boolean {
 }
 
 /** What the way of an event adds. */
-const wayKeys = new Set(['"traceparent"', '"tracestate"', `"${hopAttribute}"`, `"${versionAttribute}"`])
+const wayKeys = new Set([
+  '"traceparent"',
+  '"tracestate"',
+  `"${hopAttribute}"`,
+  `"${depthAttribute}"`,
+  `"${versionAttribute}"`,
+])
 
 function isSameMeta(a: string | undefined, b: string | undefined): boolean {
   return a === b || canonicalJson(a ?? '{}', wayKeys) === canonicalJson(b ?? '{}', wayKeys)

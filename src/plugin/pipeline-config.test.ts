@@ -272,6 +272,8 @@ describe('problems', () => {
     [{ ordering: 'strict', concurrency: 4 }, 'concurrency: ordering strict makes one attempt at a time'],
     [{ ordering: 'strict', sink: { type: 'console' } }, 'ordering: the sink console cannot keep ordering strict'],
     [{ ordering: 'kye' }, 'ordering: this value cannot stand here; did you mean key? (available: key, none, strict)'],
+    [{ recursive: true }, 'recursive: it is about events that its stages derive, and there are no stages'],
+    [{ recursive: 'yes' }, 'recursive: true or false is needed'],
     [{ whre: 'data.total > 1' }, 'whre: there is no such setting'],
     [{ sink: 'console' }, 'sink: a mapping with a type is needed: { type: console }'],
     [{ sink: plain }, 'sink: call it with its options: console({ … })'],

@@ -152,6 +152,7 @@ function policyOf(name: string, subscription: CheckedSubscription): Subscription
     name,
     from: subscription.from,
     match: subscription.match ?? ['*'],
+    recursive: subscription.recursive,
     ordering,
     onFailure: subscription.onFailure ?? 'block',
     concurrency,

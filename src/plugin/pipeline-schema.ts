@@ -97,6 +97,10 @@ export function subscriptionSchema(slots: Slots) {
       )
       .optional(),
     buffer: count('For best-effort: events that wait at most; what comes beyond is dropped. Default: 1000.').optional(),
+    recursive: schema
+      .boolean()
+      .describe('True: it also matches events that its own stages derive, to a depth of 16. Default: false.')
+      .optional(),
     ordering: schema
       .enum(orderings)
       .describe('none (default); key: in order within a subject; strict: one at a time.')

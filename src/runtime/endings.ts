@@ -1,4 +1,5 @@
 import { decide } from '../core/delivery.ts'
+import { depthOf, withDepth } from '../core/derived.ts'
 import { formatDuration } from '../core/duration.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Event, Sequence } from '../core/event.ts'
@@ -199,7 +200,9 @@ export class Endings {
     if (from === 'held' && this.#lane.order !== undefined)
       this.#lane.ledger.rewriteHeld(row.key!, this.#lane.order!.leaveHeld(row.key!, sequence))
     // The death of news about the engine is no news: told, it could be its own cause for ever.
-    if (row.event === undefined || !isReservedType(row.event.type)) this.#tell('millrace.dead', { sequence, reason })
+    const { event } = row
+    if (event === undefined || !isReservedType(event.type))
+      this.#tell('millrace.dead', { sequence, reason }, event && depthOf(event))
     this.#lane.around.settler().touch(this.#lane)
     if (this.#lane.policy.onFailure === 'park' && key !== undefined) {
       this.holdQueue(key, sequence)
@@ -216,9 +219,10 @@ export class Endings {
     this.#lane.around.settler().touch(this.#lane)
   }
 
-  #tell(type: SystemEventType, data: Readonly<Record<string, unknown>>): void {
+  /** News about an event is derived from it: so a circle through its death comes to an end, too. */
+  #tell(type: SystemEventType, data: Readonly<Record<string, unknown>>, depth = 0): void {
     const { settler, platform } = this.#lane.around
-    settler().derive([systemEvent(type, this.#lane.name, platform, data)])
+    settler().derive([withDepth(systemEvent(type, this.#lane.name, platform, data), depth + 1)])
   }
 
   /** The delivery is remembered in a row; while it waits there, what is behind it in its key waits too. */

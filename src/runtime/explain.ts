@@ -1,3 +1,4 @@
+import { derivedSource } from '../core/derived.ts'
 import { type Event, type Sequence, timeText } from '../core/event.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import { compilePatterns } from '../core/match.ts'
@@ -52,12 +53,15 @@ function reasonToWait(event: Event, { state, dueAt }: Parts): string | undefined
 }
 
 /** What a subscription looks for. */
-export type LooksFor = Pick<SubscriptionPolicy, 'match'> & Partial<Pick<SubscriptionPolicy, 'from' | 'where'>>
+export type LooksFor = Pick<SubscriptionPolicy, 'match'> &
+  Partial<Pick<SubscriptionPolicy, 'name' | 'from' | 'where' | 'recursive'>>
 
 /** Each thing that a subscription looks for, with what it made of the event. */
-export function checksOf({ from, match, where }: LooksFor, event: Event): ExplainedDelivery['checks'] {
+export function checksOf({ name, from, match, where, recursive }: LooksFor, event: Event): ExplainedDelivery['checks'] {
   const { type, source } = event
+  const isOwn = name !== undefined && recursive !== true && source === derivedSource(name)
   return [
+    ...(isOwn ? [{ check: 'derived by others', value: source, matched: false }] : []),
     ...(from ?? []).map((each) => ({ check: `from ${each}`, value: source, matched: each === source })),
     ...match.map((pattern) => ({
       check: `match ${pattern}`,

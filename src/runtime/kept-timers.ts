@@ -1,3 +1,4 @@
+import { derivedSource } from '../core/derived.ts'
 import { messageOf } from '../core/errors.ts'
 import type { EventRecord } from '../core/event.ts'
 import { checkEvent } from '../core/event-check.ts'
@@ -150,7 +151,7 @@ function derive(lane: Lane, input: Derived, about: string): EventRecord {
   const { replay, gate } = lane.setup
   const subscription = replay?.subscription ?? lane.name
   const id = `due/${lane.around.platform.digest(about)}${replay === undefined ? '' : `/${replay.id}`}`
-  const checked = checkEvent({ ...input, source: `millrace:/${subscription}`, id })
+  const checked = checkEvent({ ...input, source: derivedSource(subscription), id })
   if (!checked.ok)
     throw new Error(`the event it derived is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
   const screened = gate?.screenDerived([checked.record])

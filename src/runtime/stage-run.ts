@@ -1,3 +1,4 @@
+import { depthOf, derivedId, derivedSource, maxDepth, withDepth } from '../core/derived.ts'
 import { parseDuration } from '../core/duration.ts'
 import { messageOf } from '../core/errors.ts'
 import { deepFreeze, Event, type EventRecord, type Json, type Sequence } from '../core/event.ts'
@@ -52,7 +53,7 @@ export function runStage(
   stage: RunningStage,
   flight: Flight,
   call: Call,
-  { context, replay, gate }: Pick<LaneSetup, 'context' | 'replay' | 'gate'>,
+  { context, replay, gate, digest }: Pick<LaneSetup, 'context' | 'replay' | 'gate' | 'digest'>,
   kept?: Json,
 ): StageEnd | Promise<StageEnd> {
   const facts: Facts = {
@@ -62,6 +63,7 @@ export function runStage(
     subscription: replay?.subscription ?? context.name,
     replay: replay?.id,
     gate,
+    digest,
   }
   try {
     const event = replay === undefined ? flight.event : markReplayed(flight.event, replay.id)
@@ -138,6 +140,7 @@ interface Facts {
   readonly subscription: string
   readonly replay: string | undefined
   readonly gate: SchemaGate | undefined
+  readonly digest: (text: string) => string
 }
 
 function end(outcome: Outcome, hasThrown = false, rest: Partial<StageEnd> = {}): StageEnd {
@@ -167,12 +170,16 @@ function read(result: StageResult, flight: Flight, facts: Facts): StageEnd {
   if (result.keep !== undefined && !facts.hasKey)
     throw new Error('it keeps a value, and there is no key for it: the stage needs keyOf, and the event a key')
   const keep = result.keep === undefined ? undefined : keptChange(result.keep)
-  const derived = deriveAll(result.derive ?? none, flight, facts)
+  const inputs = result.derive ?? none
+  if (inputs.length > 0 && depthOf(flight.event.record) >= maxDepth) return end({ outcome: 'reject', reason: tooDeep })
+  const derived = deriveAll(inputs, flight, facts)
   const screened = facts.gate?.screenDerived(derived) ?? { kind: 'pass', records: derived }
   if (screened.kind === 'refused') return end({ outcome: 'reject', reason: `it derived an event: ${screened.problem}` })
   const event = name === 'ack' && result.event !== undefined ? replace(flight.event, result.event) : undefined
   return end(outcome, false, { context, event, keep, derived: screened.records, wake })
 }
+
+const tooDeep = `it derived an event from one that is itself ${maxDepth} derivations away from an event that came from outside: a circle ends here`
 
 function retryOf({ reason, delay, isWait }: StageResult): Outcome {
   const parsed = delay === undefined ? undefined : parseDuration(delay)
@@ -211,28 +218,31 @@ function replace(event: Event, change: NonNullable<StageResult['event']>): Event
   const data = 'data' in change ? checked.record.data : record.data
   const meta = 'meta' in change ? checked.record.meta : record.meta
   // Other meta, the same way behind it.
-  const changed = withHops({ ...checked.record, data, meta }, hopsOf(event))
+  const changed = withWay({ ...checked.record, data, meta }, hopsOf(event), depthOf(record))
   return new Event({ ...changed, sequence: record.sequence, appendedAt: record.appendedAt })
+}
+
+/** How it came here, whatever a stage makes of its meta. */
+function withWay(record: EventRecord, hops: number, depth: number): EventRecord {
+  return withDepth(withHops(record, hops), depth)
 }
 
 function deriveAll(
   inputs: NonNullable<StageResult['derive']>,
-  flight: Flight,
-  { stage, subscription, replay }: Facts,
+  { event }: Flight,
+  { stage, subscription, replay, digest }: Facts,
 ): readonly EventRecord[] {
   if (inputs.length === 0) return none
   const names = inputs.map(({ id }, index) => id ?? String(index))
   if (new Set(names).size < names.length) throw new Error('two of the events it derived have the same id')
+  const source = derivedSource(subscription)
   return inputs.map((input, index) => {
-    const checked = checkEvent({
-      ...input,
-      source: `millrace:/${subscription}`,
-      // What a replay derives again is another event.
-      id: `${flight.event.id}/${stage}/${names[index]}${replay === undefined ? '' : `/${replay}`}`,
-    })
+    // What a replay derives again is another event.
+    const parts = [event.id, stage, names[index]!, ...(replay === undefined ? [] : [replay])]
+    const checked = checkEvent({ ...input, source, id: derivedId(parts, digest) })
     if (!checked.ok)
       throw new Error(`derived event ${index} is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
     // In a circle of pipelines what is derived goes on where its parent was, under an id of its own.
-    return withHops(checked.record, hopsOf(flight.event))
+    return withWay(checked.record, hopsOf(event), depthOf(event.record) + 1)
   })
 }

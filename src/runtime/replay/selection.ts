@@ -1,3 +1,4 @@
+import { derivedSource } from '../../core/derived.ts'
 import type { Event, Sequence } from '../../core/event.ts'
 import { compilePatterns } from '../../core/match.ts'
 import type { SubscriptionPolicy } from '../../core/plan.ts'
@@ -23,10 +24,10 @@ export interface Replayed {
 
 /** Dry run and run both select with this. */
 export function selectionOf(
-  { policy: { name, match, from, where }, see }: Replayed,
+  { policy: { name, match, from, where, recursive }, see }: Replayed,
   asked: Pick<ReplayOptions, 'match' | 'source' | 'subject'>,
 ): EventSelection {
-  const ownSource = `millrace:/${name}`
+  const ownSource = derivedSource(name)
   const isRead = compilePatterns(match)
   const isAsked = asked.match === undefined ? () => true : compilePatterns(asked.match)
   const sources = asked.source ?? from
@@ -40,7 +41,7 @@ export function selectionOf(
     wants: (event) =>
       isRead(event.type) &&
       isAsked(event.type) &&
-      event.source !== ownSource &&
+      (event.source !== ownSource || recursive === true) &&
       (from?.includes(event.source) ?? true) &&
       (asked.source?.includes(event.source) ?? true) &&
       (asked.subject === undefined || (event.subject !== undefined && asked.subject.includes(event.subject))) &&
