@@ -2,6 +2,7 @@ import { defineStage } from '../plugin/define.ts'
 import { attemptMs, sagaOptions } from './saga/options.ts'
 import { createSaga } from './saga/stage.ts'
 
+export type { SagaState } from '../core/saga-state.ts'
 export type { SagaOutcome } from './saga/options.ts'
 export {
   type CompensateInput,
