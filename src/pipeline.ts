@@ -8,19 +8,13 @@ import { type Catalogue, createCatalogue } from './plugin/catalogue.ts'
 import type { CreateContext, SinkDeclaration } from './plugin/define.ts'
 import type { EventSchemas } from './plugin/event-schemas.ts'
 import { foldVersionOf } from './plugin/fold-version.ts'
-import {
-  checkPipeline,
-  hasLedger,
-  type PipelineConfig,
-  type PipelinePlan,
-  type SubscriptionPlan,
-} from './plugin/pipeline-config.ts'
+import { checkPipeline, hasLedger, type PipelinePlan, type SubscriptionPlan } from './plugin/pipeline-config.ts'
 import { nodePlatform } from './plugin/platform.ts'
 import { createRunTimeCheck, sinkWarnings } from './plugin/run-time-config.ts'
 import { createSecretBox } from './plugin/secret-box.ts'
 import { type KeyEnvironment, secretKeyRing } from './plugin/secret-keys.ts'
 import type { CheckedUse } from './plugin/slots.ts'
-import type { EventTypes, InputOf, PatternOf, StreamInputOf, TypedPipelineConfig } from './plugin/typed-config.ts'
+import type { EventTypes, IfDeclared, InputOf, StreamInputOf, TypedPipelineConfig } from './plugin/typed-config.ts'
 import type { Pipeline, PublishResult } from './runtime/api.ts'
 import { Engine } from './runtime/engine.ts'
 import type { EngineSetup, RunTimeSetup, SubscriptionSpec, ViewSpec } from './runtime/setup.ts'
@@ -34,6 +28,9 @@ export interface TypedPipeline<Types extends EventTypes> extends Omit<Pipeline, 
   emit(event: InputOf<Types>): boolean
   append(stream: string, events: readonly StreamInputOf<Types>[], options: AppendOptions): Promise<Appended>
 }
+
+/** A pipeline, typed by what its configuration declares. */
+export type PipelineOf<Types extends EventTypes> = IfDeclared<Types, TypedPipeline<Types>, Pipeline>
 
 /** What a pipeline may be given beside its configuration. */
 export interface PipelineOptions {
@@ -64,13 +61,11 @@ export interface PipelineOptions {
  * await using pipeline = await openPipeline({ store: sqlite({ path: 'events.db' }), subscriptions: { log: { sink: consoleSink() } } })
  * await pipeline.publish({ source: 'shop', id: '1', type: 'order.placed', data: { total: 120 } })
  */
-export function openPipeline<
-  const Types extends EventTypes,
-  const Patterns extends Readonly<Record<string, PatternOf<Types>>>,
->(config: TypedPipelineConfig<Types, Patterns>, options?: PipelineOptions): Promise<TypedPipeline<Types>>
-export function openPipeline(config: PipelineConfig, options?: PipelineOptions): Promise<Pipeline>
-export async function openPipeline(config: unknown, options: PipelineOptions = {}): Promise<Pipeline> {
-  const pipeline = createPipeline(config as PipelineConfig, options)
+export async function openPipeline<
+  Types extends EventTypes = EventTypes,
+  Patterns extends Readonly<Record<string, unknown>> = Readonly<Record<string, unknown>>,
+>(config: TypedPipelineConfig<Types, Patterns>, options: PipelineOptions = {}): Promise<PipelineOf<Types>> {
+  const pipeline = createPipeline(config, options)
   try {
     await pipeline.start()
   } catch (error) {
@@ -83,11 +78,9 @@ export async function openPipeline(config: unknown, options: PipelineOptions = {
 
 /** As `openPipeline`, but starts nothing: call `start()`, or `open()` to look without delivering. */
 export function createPipeline<
-  const Types extends EventTypes,
-  const Patterns extends Readonly<Record<string, PatternOf<Types>>>,
->(config: TypedPipelineConfig<Types, Patterns>, options?: PipelineOptions): TypedPipeline<Types>
-export function createPipeline(config: PipelineConfig, options?: PipelineOptions): Pipeline
-export function createPipeline(config: unknown, options: PipelineOptions = {}): Pipeline {
+  Types extends EventTypes = EventTypes,
+  Patterns extends Readonly<Record<string, unknown>> = Readonly<Record<string, unknown>>,
+>(config: TypedPipelineConfig<Types, Patterns>, options: PipelineOptions = {}): PipelineOf<Types> {
   const catalogue = options.catalogue ?? createCatalogue([])
   const checked = checkPipeline(config, catalogue, {
     directory: options.directory ?? '.',
@@ -98,7 +91,7 @@ export function createPipeline(config: unknown, options: PipelineOptions = {}): 
       facts: { issues: checked.issues },
     })
   }
-  return pipelineFromPlan(checked.plan, { ...options, catalogue })
+  return pipelineFromPlan(checked.plan, { ...options, catalogue }) as PipelineOf<Types>
 }
 
 /** A pipeline of a configuration that is already checked (the server and the command line read files). */

@@ -37,7 +37,7 @@ export interface ProjectionOptions<State, E extends Event<unknown> = Event, Patt
 export interface Projection<State, Pattern extends string = string>
   extends Omit<SubscriptionConfig, 'match' | 'stages' | 'sink'> {
   match: Pattern[]
-  stages: StageEntry[]
+  stages: StageEntry<never>[]
   /** Reads the state that a pipeline has of it. */
   of(pipeline: HasState): StateReader<State>
 }

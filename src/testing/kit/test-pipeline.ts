@@ -1,9 +1,8 @@
 import type { Event, Sequence } from '../../core/event.ts'
 import type { DeadRow } from '../../core/ledger-state.ts'
 import type { TypedPipeline } from '../../pipeline.ts'
-import type { PipelineConfig } from '../../plugin/pipeline-config.ts'
 import type { DeadQuery } from '../../plugin/store.ts'
-import type { EventOf, EventTypes, PatternOf, TypedPipelineConfig } from '../../plugin/typed-config.ts'
+import type { EventOf, EventTypes, IfDeclared, TypedPipelineConfig } from '../../plugin/typed-config.ts'
 import type { ExplainedDelivery, Pipeline } from '../../runtime/api.ts'
 import { type RecordingLog, recordingLog } from '../plugin-context.ts'
 import type { RecordingSink } from '../recording-sink.ts'
@@ -79,7 +78,9 @@ export interface TestControls<E = Event> {
 export type TestPipeline = Omit<Pipeline, keyof TestControls> & TestControls
 /** A running pipeline under test whose types of event are declared. */
 export type TypedTestPipeline<Types extends EventTypes> = Omit<TypedPipeline<Types>, keyof TestControls> &
-  TestControls<EventOf<Types> | (Event<unknown> & { readonly type: `millrace.${string}` })>
+  TestControls<EventOf<Types, '*' | `millrace.${string}`>>
+/** A running pipeline under test, typed by what its configuration declares. */
+export type TestPipelineOf<Types extends EventTypes> = IfDeclared<Types, TypedTestPipeline<Types>, TestPipeline>
 
 /**
  * Runs a configuration under test: in memory, with time that moves only when the test says so, and able to crash. The
@@ -91,12 +92,13 @@ export type TypedTestPipeline<Types extends EventTypes> = Omit<TypedPipeline<Typ
  * await pipeline.publish({ source: 'shop', id: '1', type: 'order.placed' })
  * await pipeline.clock.advance('3d')
  */
-export function testPipeline<
-  const Types extends EventTypes,
-  const Patterns extends Readonly<Record<string, PatternOf<Types>>>,
->(config: TypedPipelineConfig<Types, Patterns>, options?: TestPipelineOptions): Promise<TypedTestPipeline<Types>>
-export function testPipeline(config: PipelineConfig | string, options?: TestPipelineOptions): Promise<TestPipeline>
-export async function testPipeline(config: unknown, options: TestPipelineOptions = {}): Promise<TestPipeline> {
+export async function testPipeline<
+  Types extends EventTypes = EventTypes,
+  Patterns extends Readonly<Record<string, unknown>> = Readonly<Record<string, unknown>>,
+>(
+  config: TypedPipelineConfig<Types, Patterns> | string,
+  options: TestPipelineOptions = {},
+): Promise<TestPipelineOf<Types>> {
   const underWay = createUnderWay(millisecondsOf(options.patience ?? '1s'))
   const platform = createVirtualPlatform({ ...options, work: () => underWay.next() })
   const made = await testPlan(config, platform, options)
@@ -112,11 +114,11 @@ export async function testPipeline(config: unknown, options: TestPipelineOptions
     await pipeline[Symbol.asyncDispose]()
     throw error
   }
-  return withMethodsOf(pipeline, () => pipeline.process)
+  return withMethodsOf(pipeline, () => pipeline.process) as unknown as TestPipelineOf<Types>
 }
 
 /** The controls, and every other method of the pipeline of the process that runs now. */
-function withMethodsOf(controls: Controls, process: () => Process): TestPipeline {
+function withMethodsOf(controls: Controls, process: () => Process): object {
   return new Proxy(controls, {
     get(target, name) {
       if (name in target) {
@@ -126,5 +128,5 @@ function withMethodsOf(controls: Controls, process: () => Process): TestPipeline
       }
       return Reflect.get(process().through(process().pipeline), name)
     },
-  }) as unknown as TestPipeline
+  })
 }
