@@ -2,7 +2,6 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { EventInput, Json } from '../core/event.ts'
 import { formatIssue } from '../core/issues.ts'
-import type { Saga } from '../core/saga-state.ts'
 import { createPipeline } from '../pipeline.ts'
 import { createCatalogue } from '../plugin/catalogue.ts'
 import { checkPipeline } from '../plugin/pipeline-config.ts'
@@ -12,7 +11,7 @@ import { testPipeline } from '../testing/kit/test-pipeline.ts'
 import { recordingSink } from '../testing/recording-sink.ts'
 import { stageInputOf } from '../testing/stage-cases.ts'
 import { createVirtualPlatform } from '../testing/virtual-platform.ts'
-import { type CompensateInput, type SagaInput, StepRejected, saga, steps } from './saga.ts'
+import { type CompensateInput, type SagaInput, type SagaState, StepRejected, saga, steps } from './saga.ts'
 import { opened } from './stages.test-support.ts'
 
 type Options = Parameters<typeof saga>[0]
@@ -48,10 +47,7 @@ async function world(options: Omit<Options, 'start'> & { start?: string }) {
     },
     through: () => through.received.map(({ event, context }) => ({ id: event.id, context })),
     told: () => told.received.map(({ event }) => ({ type: event.type, subject: event.subject, data: event.data })),
-    async state(key = 'a') {
-      const [row] = await pipeline.store.kept('orders', { stage: 'saga', keys: [key] })
-      return row?.value == null ? undefined : (JSON.parse(row.value) as Saga)
-    },
+    state: (key = 'a') => pipeline.state<SagaState>('orders').get(key),
     async delivery(sequence: number) {
       const [found] = (await pipeline.explain(sequence, 'orders')).deliveries
       return { state: found?.state, reason: found?.reason }
