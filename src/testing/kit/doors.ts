@@ -1,6 +1,6 @@
-import type { Sink } from '../../plugin/sink.ts'
+import type { Delivery, Sink, SinkContext } from '../../plugin/sink.ts'
 import type { PluginContext, Source } from '../../plugin/source.ts'
-import type { Stage } from '../../plugin/stage.ts'
+import type { Stage, StageInput } from '../../plugin/stage.ts'
 import type { Commit, CommitResult, Store } from '../../plugin/store.ts'
 import { type Faults, isAppend, pointsAfter } from './faults.ts'
 import type { Life } from './life.ts'
@@ -54,19 +54,27 @@ async function commitBehind(store: Store, doors: Doors, given: readonly Commit[]
   return life.isRunning ? results : life.cutOff()
 }
 
-/** An object whose asynchronous methods are cut off by a crash. Those of `own` stand in their place. */
+/** A store whose asynchronous methods are cut off by a crash. Those of `own` stand in their place. */
 function through<T extends object>(target: T, own: object, { life, underWay }: Doors): T {
+  return replacing(target, own, (name, call) => {
+    if (!life.isRunning && name !== 'head' && name !== 'oldest') return life.cutOff()
+    const answer = underWay.watch(call())
+    return isPromise(answer) ? life.passing(answer) : answer
+  })
+}
+
+/** An object with other methods in the place of some. Every other one is called as `around` does. */
+function replacing<T extends object>(
+  target: T,
+  own: object,
+  around: (name: string | symbol, call: () => unknown) => unknown = (_, call) => call(),
+): T {
   return new Proxy(target, {
     get(_, name) {
       if (name in own) return Reflect.get(own, name)
       const value: unknown = Reflect.get(target, name)
       if (typeof value !== 'function') return value
-      return (...args: unknown[]) => {
-        const isAsync = name !== 'head' && name !== 'oldest'
-        if (isAsync && !life.isRunning) return life.cutOff()
-        const answer: unknown = Reflect.apply(value, target, args)
-        return isAsync ? life.passing(underWay.watch(Promise.resolve(answer))) : answer
-      }
+      return (...args: unknown[]) => around(name, () => Reflect.apply(value, target, args))
     },
   })
 }
@@ -75,8 +83,8 @@ function through<T extends object>(target: T, own: object, { life, underWay }: D
 export function stageBehind(stage: Stage, name: string, subscription: string, doors: Doors): Stage {
   const { life, faults, underWay } = doors
   const at = { subscription, stage: name }
-  return {
-    process(input) {
+  return replacing(stage, {
+    process(input: StageInput) {
       if (!life.isRunning) return life.cutOff()
       const isCutShort = faults.hits('during-stage', at)
       const answer = stage.process(input)
@@ -93,18 +101,16 @@ export function stageBehind(stage: Stage, name: string, subscription: string, do
       })
       return life.passing(ended)
     },
-    ...(stage.keyOf !== undefined && { keyOf: (input) => stage.keyOf!(input) }),
-    ...(stage.onDue !== undefined && { onDue: (input) => stage.onDue!(input) }),
     ...lifeOf(stage, underWay),
-  }
+  })
 }
 
 /** A sink of one process. */
 export function sinkBehind(sink: Sink, subscription: string, doors: Doors): Sink {
   const { life, faults, underWay } = doors
   const at = { subscription }
-  return {
-    async deliver(deliveries, context) {
+  return replacing(sink, {
+    async deliver(deliveries: readonly Delivery[], context: SinkContext) {
       if (!life.isRunning) return life.cutOff()
       const isCutShort = faults.hits('during-sink', at)
       const messages = deliveries.map(({ messageId }) => messageId)
@@ -118,16 +124,13 @@ export function sinkBehind(sink: Sink, subscription: string, doors: Doors): Sink
       return life.passing(answer)
     },
     ...lifeOf(sink, underWay),
-  }
+  })
 }
 
 /** A source of one process: what it reads goes to the store of that process, so that only its end is watched. */
 export function sourceBehind(source: Source, { underWay }: Doors): Source {
-  return {
-    read: (cursor, context) => source.read(cursor, context),
-    ...(source.receive !== undefined && { receive: (request, context) => source.receive!(request, context) }),
-    close: lifeOf(source, underWay).close,
-  }
+  const { close } = lifeOf(source, underWay)
+  return replacing(source, { close })
 }
 
 /** Opening and closing are real work as well. */

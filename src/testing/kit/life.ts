@@ -41,6 +41,7 @@ export function createLife(platform: Platform, log: Log): Life {
       const real = setTimeout(task, Math.min(delayMs, closeMs))
       return { cancel: () => clearTimeout(real) }
     }
+    if (state === 'crashed') return { cancel: () => undefined }
     const timer = platform.after(delayMs, () => {
       timers.delete(timer)
       task()

@@ -72,6 +72,8 @@ export interface TestControls<E = Event> {
   readonly hasCrashed: boolean
   /** Starts a new process on what the store has; one that still runs is stopped first, as a deployment does. */
   restart(): Promise<void>
+  /** Ends everything; `await using` does the same. */
+  close(): Promise<void>
 }
 
 /** A running pipeline under test. */
