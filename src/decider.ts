@@ -129,7 +129,14 @@ export function decider<State, Command, E extends DecidedEvent>(
   ): Promise<Handled<State, E> | undefined> => {
     const sequence = await pipeline.store.find(name, `${prefix}0`)
     if (sequence === undefined) return undefined
-    const before = (await pipeline.store.versionAt(stream, sequence)) - 1
+    const first = await pipeline.store.versionAt(stream, sequence)
+    if (first === undefined)
+      throw new AppError(
+        'events-removed',
+        `handling a command for the stream ${stream} failed: it was handled before, and retention removed its events`,
+        { facts: { stream } },
+      )
+    const before = first - 1
     let last = before
     for await (const { version, event } of pipeline.readStream(stream, { after: before })) {
       if (event.source !== name || !event.id.startsWith(prefix)) break

@@ -190,8 +190,11 @@ export interface Store {
   query(query: EventQuery): Promise<EventPage>
   /** Events of a stream after a version: at most `limit`, fewer when they are large, none only when none are kept. */
   readStream(stream: string, afterVersion: number, limit: number): Promise<StreamPage>
-  /** The version that a stream was at when the log was at a sequence: how many events at or below it are in the stream. */
-  versionAt(stream: string, sequence: Sequence): Promise<number>
+  /**
+   * The version that a stream was at when the log was at a sequence: how many events at or below it are in the stream.
+   * Undefined when retention removed what tells it; never for a sequence from the last removed one on.
+   */
+  versionAt(stream: string, sequence: Sequence): Promise<number | undefined>
 
   /**
    * Takes ownership of a ledger: creates it from `initial` when it is not there, raises the epoch, and answers what is stored.

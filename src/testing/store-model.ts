@@ -190,6 +190,10 @@ async function compare(store: Store, model: Model, when: string): Promise<void> 
     [model.stream.length, streamed.filter(([, sequence]) => sequence > model.pruned)],
     when,
   )
+  for (let at = model.pruned; at <= model.head; at++) {
+    const version = model.stream.filter((sequence) => sequence <= at).length
+    same(await store.versionAt('stream', at), version, when)
+  }
   same(sequencesOf(await store.rows('crm', { limit: 10_000 })), ascending([...model.rows]), when)
   same(sequencesOf(await store.dead('crm', { limit: 10_000 })), ascending([...model.dead]), when)
   same(await store.held('crm'), model.held.length === 0 ? [] : [{ key: 'k', sequences: model.held }], when)

@@ -45,7 +45,7 @@ async function versionOfAll(
   records: readonly EventRecord[],
   sequences: readonly (Sequence | undefined)[],
 ): Promise<number | undefined> {
-  let version = 0
+  let version: number | undefined = 0
   for (const [at, record] of records.entries()) {
     const sequence = sequences[at]
     if (sequence === undefined) return undefined
@@ -54,7 +54,7 @@ async function versionOfAll(
     if (there !== undefined && !isSameContent(there.record, record)) return undefined
     version = await store.versionAt(stream, sequence)
     // One that was stored before its type was declared has no version.
-    if (version === (await store.versionAt(stream, sequence - 1))) return undefined
+    if (version === undefined || version === (await store.versionAt(stream, sequence - 1))) return undefined
   }
   return version
 }

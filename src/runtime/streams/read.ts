@@ -13,9 +13,16 @@ export async function versionUntil(store: Store, stream: string, until?: Until):
     const problem = timeProblem(until.time)
     if (problem !== undefined) throw badRequest(stream, `until.time ${problem}`)
     const first = await store.sequenceAt(globalThis.Date.parse(until.time))
-    return store.versionAt(stream, first - 1)
+    const version = await store.versionAt(stream, first - 1)
+    if (version === undefined)
+      throw new AppError(
+        'events-removed',
+        `reading the stream ${stream} as it was at ${until.time} failed: retention removed its events of that time`,
+        { facts: { stream } },
+      )
+    return version
   }
-  const version = await store.versionAt(stream, Number.MAX_SAFE_INTEGER)
+  const { version } = await store.readStream(stream, Number.MAX_SAFE_INTEGER, 1)
   return until === undefined ? version : Math.min(version, wholeNumber(stream, 'until.version', until.version))
 }
 

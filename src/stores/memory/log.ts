@@ -2,6 +2,7 @@ import { isSameContent } from '../../core/content.ts'
 import { Event, type EventRecord, type Sequence } from '../../core/event.ts'
 import { compilePatterns } from '../../core/match.ts'
 import type { AppendResult, EventPage, EventQuery, StreamEvent, StreamPage } from '../../plugin/store.ts'
+import { MemoryStream } from './stream.ts'
 
 /** What is remembered of an event for deduplication; it outlives the event. */
 interface Known {
@@ -27,8 +28,7 @@ export class MemoryLog {
   head: Sequence = 0
   #events: Event[] = []
   readonly #known = new Map<string, Known>()
-  /** Sequences per stream, version 1 first; they stay when their events are pruned, because versions count them. */
-  readonly #streams = new Map<string, Sequence[]>()
+  readonly #streams = new Map<string, MemoryStream>()
 
   get oldest(): Sequence {
     return this.head - this.#events.length + 1
@@ -39,7 +39,7 @@ export class MemoryLog {
   }
 
   version(stream: string): number {
-    return this.#streams.get(stream)?.length ?? 0
+    return this.#streams.get(stream)?.version ?? 0
   }
 
   find(source: string, id: string): Sequence | undefined {
@@ -77,9 +77,9 @@ export class MemoryLog {
       this.#events.push(event)
       this.#known.set(key, { sequence: event.sequence, appendedAt: event.record.appendedAt })
       if (stream !== undefined) {
-        const sequences = this.#streams.get(stream)
-        if (sequences === undefined) this.#streams.set(stream, [event.sequence])
-        else sequences.push(event.sequence)
+        const known = this.#streams.get(stream) ?? new MemoryStream()
+        known.add(event.sequence)
+        this.#streams.set(stream, known)
       }
     }
     this.head += plan.stored.length
@@ -98,18 +98,19 @@ export class MemoryLog {
   }
 
   readStream(stream: string, afterVersion: number, limit: number): StreamPage {
-    const sequences = this.#streams.get(stream) ?? []
+    const known = this.#streams.get(stream)
     const events: StreamEvent[] = []
-    for (let version = afterVersion + 1; version <= sequences.length && events.length < limit; version++) {
-      const event = this.at(sequences[version - 1]!)
+    for (const [version, sequence] of known?.after(afterVersion) ?? []) {
+      const event = this.at(sequence)
       if (event !== undefined) events.push({ version, event })
+      if (events.length >= limit) break
     }
-    return { version: sequences.length, events }
+    return { version: known?.version ?? 0, events }
   }
 
-  versionAt(stream: string, sequence: Sequence): number {
-    const sequences = this.#streams.get(stream) ?? []
-    return sequences.findLastIndex((each) => each <= sequence) + 1
+  versionAt(stream: string, sequence: Sequence): number | undefined {
+    const known = this.#streams.get(stream)
+    return known === undefined ? 0 : known.versionAt(sequence)
   }
 
   sequenceAt(timeMs: number): Sequence {
@@ -136,7 +137,9 @@ export class MemoryLog {
   /** Removes events at or below a sequence; answers how many. */
   pruneEvents(upTo: Sequence): number {
     const count = Math.min(Math.max(0, upTo - this.oldest + 1), this.#events.length)
-    if (count > 0) this.#events = this.#events.slice(count)
+    if (count === 0) return 0
+    this.#events = this.#events.slice(count)
+    for (const stream of this.#streams.values()) stream.prune(this.oldest - 1)
     return count
   }
 

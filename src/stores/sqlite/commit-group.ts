@@ -1,6 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Appender } from './append.ts'
-import { scalar } from './database.ts'
 import {
   conflict,
   type GroupReply,
@@ -10,14 +9,13 @@ import {
   type WireRefusal,
 } from './protocol.ts'
 import { fieldsPerEvent } from './record.ts'
+import { createStreamIndex } from './stream-index.ts'
 import type { WriterState } from './writer-state.ts'
 
 /** Statements of the small tables that a commit may touch. */
 export function prepareCommits(database: DatabaseSync) {
   return {
-    streamVersion: (stream: string): number =>
-      scalar(database, 'SELECT max(version) FROM streams WHERE stream = ?', stream) ?? 0,
-    addStream: database.prepare('INSERT INTO streams (stream, version, sequence) VALUES (?, ?, ?)'),
+    streams: createStreamIndex(database),
     setCursor: database.prepare('INSERT OR REPLACE INTO cursors (source, value) VALUES (?, ?)'),
   }
 }
@@ -29,6 +27,7 @@ export type CommitStatements = ReturnType<typeof prepareCommits>
  */
 export function applyGroup(state: WriterState, statements: CommitStatements, group: WireGroup): GroupReply {
   const { appender, dedup, ledgers } = state
+  statements.streams.begin()
   const first = appender.head() + 1
   const exceptions: number[] = []
   const refused: WireRefusal[] = []
@@ -48,9 +47,9 @@ export function applyGroup(state: WriterState, statements: CommitStatements, gro
       const sequence = appender.append(group.fields, event * fieldsPerEvent, group.appendedAt)
       const stream = streams?.[position]
       if (sequence === 0) exceptions.push(event, appender.found.status === conflict ? 2 : 1, appender.found.sequence)
-      else if (stream !== undefined) addToStream(statements, stream, sequence)
+      else if (stream !== undefined) statements.streams.add(stream, sequence)
     }
-    if (extra?.expect !== undefined) versions.push(index, statements.streamVersion(extra.expect.stream))
+    if (extra?.expect !== undefined) versions.push(index, statements.streams.version(extra.expect.stream))
     if (extra?.cursor !== undefined) statements.setCursor.run(extra.cursor.source, extra.cursor.value)
     for (const change of extra?.ledgers ?? []) ledgers.apply(change)
   }
@@ -80,7 +79,7 @@ function refusalOf(
   }
   if (extra.expect === undefined) return undefined
   const { stream, version } = extra.expect
-  const current = statements.streamVersion(stream)
+  const current = statements.streams.version(stream)
   if (version !== undefined && current !== version)
     return ['expect', `stream "${stream}" is at version ${current}, the commit expects ${version}`, current]
   const known = knownIn(appender, part)
@@ -97,8 +96,4 @@ function knownIn(appender: Appender, { group: { fields }, event, count }: Part):
     seen.add(key)
   }
   return -1
-}
-
-function addToStream(statements: CommitStatements, stream: string, sequence: number): void {
-  statements.addStream.run(stream, statements.streamVersion(stream) + 1, sequence)
 }

@@ -5,6 +5,7 @@ import { prepareRows } from './database.ts'
 import { sqliteCode } from './failure.ts'
 import type { WirePage, WireQuery, WireStream } from './protocol.ts'
 import { checkRow, columnsPerEvent, corruptEvent, eventColumns } from './record.ts'
+import { createVersionAt } from './stream-index.ts'
 
 /** A slice of reading ends at this size, so that one answer never blocks the main thread for long. */
 const bytesPerSlice = 1024 * 1024
@@ -27,12 +28,7 @@ export function createEventReads(database: DatabaseSync) {
     database,
     'SELECT version, sequence FROM streams WHERE stream = ? AND version > ? AND sequence BETWEEN ? AND ? ORDER BY version LIMIT ?',
   )
-  const versionAt = prepareRows(
-    database,
-    'SELECT version FROM streams WHERE stream = ? AND sequence <= ? ORDER BY version DESC LIMIT 1',
-  )
-  const versionOf = (stream: string, sequence: Sequence): number =>
-    (versionAt.get(stream, sequence) as unknown as [number] | undefined)?.[0] ?? 0
+  const versionAt = createVersionAt(database)
 
   /** Events with these sequences, as many as fit a slice; what is damaged ends the slice, or throws when it is the first. */
   const many = (sequences: readonly Sequence[]): unknown[] => {
@@ -86,9 +82,9 @@ export function createEventReads(database: DatabaseSync) {
         versions.push(version)
         if (bytes >= bytesPerSlice) break
       }
-      return { version: versionOf(stream, head), versions, values }
+      return { version: versionAt(stream, head) ?? 0, versions, values }
     },
-    versionOf,
+    versionAt,
     /** Bisection: sequences are contiguous and append times ascend, except after the clock was set back. */
     sequenceAt(timeMs: number, oldest: Sequence, head: Sequence): Sequence {
       let low = oldest

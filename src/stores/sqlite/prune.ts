@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Sequence } from '../../core/event.ts'
 import type { HistoryRun } from '../../core/ledger-state.ts'
 import { prepareRows, scalar } from './database.ts'
+import { pruneStreams } from './stream-index.ts'
 
 // So many rows at a time take a few milliseconds; commits go in between.
 const eventsPerSlice = 2000
@@ -12,6 +13,7 @@ export function pruneEvents(database: DatabaseSync, oldest: Sequence, through: S
   const last = Math.min(through, oldest + eventsPerSlice - 1)
   if (last < oldest) return oldest
   database.prepare('DELETE FROM events WHERE sequence <= ?').run(last)
+  pruneStreams(database, oldest, last)
   // The sequence counter outlives the rows: an empty log still knows where it was.
   database.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('pruned', ?)").run(last)
   return last + 1

@@ -98,7 +98,7 @@ export function logReads({ heads, tail, reader, writer, refresh }: StoreParts): 
     },
     async versionAt(stream, sequence) {
       await refresh()
-      return reader().call('versionOf', stream, Math.min(sequence, heads.head()))
+      return reader().call('versionAt', stream, Math.min(sequence, heads.head()))
     },
     async size() {
       await refresh()
