@@ -58,8 +58,7 @@ async function commitBehind(store: Store, doors: Doors, given: readonly Commit[]
 function through<T extends object>(target: T, own: object, { life, underWay }: Doors): T {
   return replacing(target, own, (name, call) => {
     if (!life.isRunning && name !== 'head' && name !== 'oldest') return life.cutOff()
-    const answer = underWay.watch(call())
-    return isPromise(answer) ? life.passing(answer) : answer
+    return underWay.watch(call())
   })
 }
 
@@ -79,27 +78,22 @@ function replacing<T extends object>(
   })
 }
 
-/** A stage of one process. */
+/** A stage of one process. What it answers after a crash leads nowhere: nothing of it is stored. */
 export function stageBehind(stage: Stage, name: string, subscription: string, doors: Doors): Stage {
   const { life, faults, underWay } = doors
   const at = { subscription, stage: name }
+  const answered = () => {
+    if (life.isRunning && faults.hits('after-stage-before-commit', at)) life.crash()
+  }
   return replacing(stage, {
     process(input: StageInput) {
       if (!life.isRunning) return life.cutOff()
       const isCutShort = faults.hits('during-stage', at)
       const answer = stage.process(input)
       if (isCutShort) life.crash()
-      else if (!isPromise(answer) && faults.hits('after-stage-before-commit', at)) life.crash()
-      if (!life.isRunning) {
-        if (isPromise(answer)) answer.catch(() => undefined)
-        return life.cutOff()
-      }
-      if (!isPromise(answer)) return answer
-      const ended = underWay.watch(answer, { mayHang: true }).then((result) => {
-        if (life.isRunning && faults.hits('after-stage-before-commit', at)) life.crash()
-        return result
-      })
-      return life.passing(ended)
+      if (isPromise(answer)) return underWay.watch(answer, { mayHang: true }).finally(answered)
+      answered()
+      return answer
     },
     ...lifeOf(stage, underWay),
   })
@@ -109,19 +103,17 @@ export function stageBehind(stage: Stage, name: string, subscription: string, do
 export function sinkBehind(sink: Sink, subscription: string, doors: Doors): Sink {
   const { life, faults, underWay } = doors
   const at = { subscription }
+  const answered = () => {
+    if (life.isRunning && faults.hits('after-sink-before-commit', at)) life.crash()
+  }
   return replacing(sink, {
     async deliver(deliveries: readonly Delivery[], context: SinkContext) {
       if (!life.isRunning) return life.cutOff()
       const isCutShort = faults.hits('during-sink', at)
       const messages = deliveries.map(({ messageId }) => messageId)
-      const answer = underWay.watch(
-        (async () => sink.deliver(deliveries, context))().finally(() => {
-          if (life.isRunning && faults.hits('after-sink-before-commit', at)) life.crash()
-        }),
-        { messages, mayHang: true },
-      )
+      const answer = underWay.watch((async () => sink.deliver(deliveries, context))(), { messages, mayHang: true })
       if (isCutShort) life.crash()
-      return life.passing(answer)
+      return answer.finally(answered)
     },
     ...lifeOf(sink, underWay),
   })

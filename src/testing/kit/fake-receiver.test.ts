@@ -12,7 +12,9 @@ async function shop(answers: readonly ReceiverAnswer[], options: { secret?: stri
   const stack = new AsyncDisposableStack()
   const receiver = stack.use(await fakeReceiver(answers, options))
   const sink = webhook({ url: receiver.url, ...options })
-  const pipeline = stack.use(await testPipeline({ store: memory(), subscriptions: { crm: { sink } } }))
+  // What the receiver holds back costs no patience.
+  const config = { store: memory(), subscriptions: { crm: { sink } } }
+  const pipeline = stack.use(await testPipeline(config, { patience: '1h' }))
   return { receiver, pipeline, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 

@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { defineSource } from '../../plugin/define.ts'
+import { schema } from '../../plugin/schema.ts'
 import { stage } from '../../plugin/stage-function.ts'
 import type { Commit } from '../../plugin/store.ts'
 import { pull } from '../../sinks/pull.ts'
@@ -218,4 +220,94 @@ test('the same holds on SQLite: what was stored before a crash is there, and the
     expect(calls).toEqual(['first', 'second'])
     expect(await pipeline.deliveries('crm')).toMatchObject([{ state: 'delivered' }])
   }
+})
+
+test('of a crashed process nothing comes any more, however long it is down', async () => {
+  const calls: string[] = []
+  const twice = stage('twice', async ({ attempt }) => {
+    calls.push(`attempt ${attempt}`)
+    return { outcome: 'retry', reason: 'not yet' }
+  })
+  const retry = { attempts: 100, delays: ['1m'], jitter: 0 }
+  await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { stages: [twice], retry } } })
+  await pipeline.publish(order)
+  await pipeline.idle()
+  pipeline.crash()
+  await pipeline.clock.advance('1h')
+  expect(calls).toEqual(['attempt 1'])
+  await pipeline.restart()
+  await pipeline.idle()
+  // Its time came while the process was down.
+  expect(calls).toEqual(['attempt 1', 'attempt 2'])
+})
+
+test('a crash can be meant for the start after this one', async () => {
+  const sink = recordingSink()
+  await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { sink } } })
+  await pipeline.publish(order)
+  pipeline.crash()
+  pipeline.crashAt('during-sink')
+  await pipeline.restart()
+  await pipeline.idle()
+  expect(pipeline.hasCrashed).toBe(true)
+  await pipeline.restart()
+  await pipeline.idle()
+  expect(sink.received).toHaveLength(3)
+  expect(await pipeline.deliveries('crm')).toMatchObject([{ state: 'delivered' }])
+})
+
+test('while the store fails, idle returns, and a look at deliveries says what it waits for', async () => {
+  const sink = recordingSink()
+  await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { sink } } })
+  await pipeline.publish(order)
+  pipeline.failStore('disk full', Number.POSITIVE_INFINITY)
+  await pipeline.idle()
+  expect(sink.received).toHaveLength(1)
+  await expect(pipeline.deliveries('crm')).rejects.toThrow(/waits for the store, which fails; call clock\.advance/)
+  pipeline.failStore('disk full', 0)
+  await pipeline.clock.advance('10s')
+  expect(await pipeline.deliveries('crm')).toMatchObject([{ state: 'delivered' }])
+  await pipeline.close()
+  await pipeline.close()
+})
+
+test('what a sink or stage still does after the crash of its process counts for nothing', async () => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const slow = recordingSink({ outcomes: () => promise.then(() => undefined) })
+  await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { sink: slow } } })
+  await pipeline.publish([order, { ...order, id: '2' }])
+  pipeline.crash()
+  resolve()
+  await pipeline.idle()
+  const [ledger] = (await pipeline.store.ledgers()).filter(({ subscription }) => subscription === 'crm')
+  expect(ledger?.counters.delivered).toBe(0)
+  await pipeline.restart()
+  await pipeline.idle()
+  expect(await pipeline.deliveries('crm')).toMatchObject([{ state: 'delivered' }, { state: 'delivered' }])
+})
+
+test('what a source keeps for itself ends with its process as well', async () => {
+  let crash = () => {}
+  const keeper = defineSource({
+    name: 'keeper',
+    summary: 'Keeps how far it is in three steps.',
+    options: schema.strictObject({}).optional(),
+    example: {},
+    create: () => ({
+      async *read(_cursor, { state }) {
+        await state.set('step', '1')
+        crash()
+        await state.set('step', '2')
+        yield { events: [{ id: '1', type: 'a' }] }
+      },
+    }),
+  })
+  await using pipeline = await testPipeline({ store: memory(), sources: { inbox: keeper() } })
+  await pipeline.idle()
+  expect(await pipeline.store.state.get('inbox', 'step')).toBe('2')
+  crash = () => pipeline.crash()
+  await pipeline.restart()
+  await pipeline.idle()
+  expect(pipeline.hasCrashed).toBe(true)
+  expect(await pipeline.store.state.get('inbox', 'step')).toBe('1')
 })

@@ -5,7 +5,7 @@ import type { Log, Platform, Timer } from '../../core/platform.ts'
 /**
  * The life of one process of a test pipeline, and the platform that ends with it.
  * - `running`: everything goes through.
- * - `crashed`: no timer fires, no call answers, nothing is written or logged; what waited will wait.
+ * - `crashed`: no timer fires, nothing is called, written or logged; what waited will wait.
  * - `released`: what waited is told that the store is closed, and timers are real, so that sockets, threads and files which
  *   the end of a real process would take with it are closed.
  */
@@ -19,8 +19,6 @@ export interface Life {
   release(): void
   /** The answer that never comes, since the process ended first. */
   cutOff<T>(): Promise<T>
-  /** Passes an answer on while the process lives. */
-  passing<T>(answer: Promise<T>): Promise<T>
 }
 
 /** How long what is left of a crashed process may take to close, at most. */
@@ -33,7 +31,6 @@ export function createLife(platform: Platform, log: Log): Life {
   const released = Promise.withResolvers<never>()
   released.promise.catch(() => undefined)
   const timers = new Set<Timer>()
-  const cutOff = () => released.promise
   const isRunning = () => state === 'running'
 
   const after = (delayMs: number, task: () => void): Timer => {
@@ -84,14 +81,6 @@ export function createLife(platform: Platform, log: Log): Life {
       state = 'released'
       released.reject(new AppError('store-closed', 'the process of this pipeline has crashed'))
     },
-    cutOff,
-    passing: (answer) =>
-      answer.then(
-        (value) => (isRunning() ? value : cutOff()),
-        (error: unknown) => {
-          if (isRunning()) throw error
-          return cutOff()
-        },
-      ),
+    cutOff: () => released.promise,
   }
 }

@@ -2,9 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { defineSink } from '../../plugin/define.ts'
 import type { PipelineConfig } from '../../plugin/pipeline-config.ts'
+import { schema } from '../../plugin/schema.ts'
 import { webhook } from '../../sinks/webhook.ts'
 import { directory } from '../../sources/directory.ts'
+import { memory } from '../../stores/memory.ts'
 import { sqlite } from '../../stores/sqlite.ts'
 import { recordingSink } from '../recording-sink.ts'
 import { scriptedSource } from '../scripted-source.ts'
@@ -80,4 +83,21 @@ test('what is replaced must be there, and a configuration that is wrong says eve
   await expect(testPipeline(production, { sinks: { crm: webhook({ url: 'nowhere' }) } })).rejects.toThrow(
     /sinks\.crm.*url/,
   )
+})
+
+test('a sink that stands for another gets its batches', async () => {
+  const sizes: number[] = []
+  const counting = defineSink({
+    name: 'counting',
+    summary: 'Counts what it is given at once.',
+    delivers: 'Nothing.',
+    options: schema.strictObject({}).optional(),
+    example: {},
+    create: () => ({ deliver: (deliveries) => void sizes.push(deliveries.length) }),
+  })
+  const config = { store: memory(), subscriptions: { crm: { concurrency: 1, sink: recordingSink({ batch: 3 }) } } }
+  await using pipeline = await testPipeline(config, { sinks: { crm: counting() } })
+  await pipeline.publish(Array.from({ length: 6 }, (_, id) => ({ ...order, id: `${id}` })))
+  await pipeline.idle()
+  expect(Math.max(...sizes)).toBe(3)
 })
