@@ -94,6 +94,7 @@ const pipeline = await openPipeline({
   },
 })
 
+process.stdout.write('open\n')
 const numbers = existsSync(published) ? readFileSync(published, 'utf8').split('\n').length - 1 : 0
 const scan = (n: number) => ({
   source: 'carrier',
