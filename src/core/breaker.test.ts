@@ -53,6 +53,12 @@ test('after an outage the number of attempts doubles with each success', () => {
   expect(limits).toEqual([1, 2, 4, 8, 8])
 })
 
+test('however many attempts that doubles to, there are never more than the full concurrency', () => {
+  const breaker = opened(6)
+  for (let i = 0; i < 4; i++) breaker.succeed()
+  expect(breaker.limit(1000)).toBe(6)
+})
+
 test('without a success for long enough it asks to disable, also over a restart', () => {
   const breaker = opened()
   expect(breaker.fail(9_999)).toBe('opened')
@@ -64,8 +70,9 @@ test('a clock that is set back does not keep it open longer', () => {
   expect(opened().waitMs(-50_000)).toBe(1000)
 })
 
-test('a reset starts afresh', () => {
+test.each(['open', 'closed again'])('a reset of one that is %s starts afresh', (state) => {
   const breaker = opened()
+  if (state !== 'open') breaker.succeed()
   breaker.reset()
   expect([breaker.state(0), breaker.limit(0), breaker.failures, breaker.failingSince, breaker.waitMs(0)]).toEqual([
     'closed',

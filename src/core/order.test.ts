@@ -25,17 +25,28 @@ describe('key order', () => {
     expect([order.blockedBy('a'), order.wouldHold('a'), order.held('a')]).toEqual([1, true, [2]])
     expect(order.arrive('a', item(3))).toBe('hold')
     expect(order.release('a')).toEqual({ kind: 'load', sequences: [2, 3] })
+    expect([order.blockedBy('a'), order.wouldHold('a')]).toEqual([undefined, true])
     expect(order.arrive('a', item(4))).toBe('hold')
     expect(order.leaveHeld('a', 2)).toEqual([3, 4])
     expect([order.held('none'), order.blockedBy('none'), order.wouldHold('none')]).toEqual([[], undefined, false])
   })
 
+  test('a key whose last held delivery runs is busy, no longer blocked', () => {
+    const order = new KeyOrder<{ sequence: number }>()
+    for (const sequence of [1, 2]) order.arrive('a', item(sequence))
+    order.block('a', 1)
+    order.release('a')
+    order.leaveHeld('a', 2)
+    expect([order.wouldHold('a'), order.arrive('a', item(3))]).toEqual([false, 'queue'])
+  })
+
   test('without holding, arrivals queue behind a blocked head', () => {
     const order = new KeyOrder<{ sequence: number }>(false)
     order.arrive('', item(1))
+    order.arrive('', item(2))
     expect(order.block('', 1)).toEqual([])
-    expect(order.arrive('', item(2))).toBe('queue')
-    expect(order.release('')).toEqual({ kind: 'run', item: item(2) })
+    expect([order.wouldHold(''), order.arrive('', item(3))]).toEqual([false, 'queue'])
+    expect([order.release(''), order.release('')]).toEqual([2, 3].map((n) => ({ kind: 'run', item: item(n) })))
   })
 
   test('what was stored comes back: a blocked key stays blocked, held ones with nothing in front may run', () => {

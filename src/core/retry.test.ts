@@ -120,11 +120,13 @@ describe('Retry-After', () => {
     ['Sun Nov  6 08:49:37 1994', 37_000],
     ['Sun, 06 Nov 1994 08:48:00 GMT', 0],
     ['Wednesday, 06-Nov-30 08:49:00 GMT', Date.UTC(2030, 10, 6, 8, 49, 0) - nowMs],
+    ['Sunday, 06-Nov-44 08:49:00 GMT', Date.UTC(2044, 10, 6, 8, 49, 0) - nowMs],
   ])('reads %s', (text, expected) => {
     expect(parseRetryAfter(text, nowMs)).toBe(expected)
   })
   test('two digits of a year mean the past when the future would be more than 50 years away', () => {
     expect(parseRetryAfter('Sunday, 06-Nov-94 08:49:37 GMT', Date.UTC(2026, 0, 1))).toBe(0)
+    expect(parseRetryAfter('Sunday, 06-Nov-45 08:49:37 GMT', nowMs)).toBe(0)
   })
   test.each([
     '',

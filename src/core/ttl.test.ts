@@ -13,6 +13,7 @@ test('the exact type wins over the longest prefix, that over a shorter one, that
   expect(['a.b.c', 'a.b.d', 'a.b.c.d', 'a.x', 'a', 'other'].map((type) => ttlOf(policy, type))).toEqual([
     1, 2, 2, 3, 4, 4,
   ])
+  expect(ttlOf(policy, '.a')).toBe(4)
 })
 
 test('the default stands where no pattern does, and without one there is no end', () => {
