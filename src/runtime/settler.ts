@@ -25,8 +25,8 @@ export interface OwnedLedger {
 const quietMs = 50
 const busyMs = 100
 const manyLedgers = 100
-/** A frontier that moved over events nobody wanted is written this often. */
-const idleFrontierMs = 1000
+/** A frontier that moved over events nobody wanted is written this often: after a crash they are examined again. */
+const idleFrontierMs = 250
 /** How long somebody who waits for an answer is kept. */
 const answerMs = 10_000
 

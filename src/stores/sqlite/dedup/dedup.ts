@@ -13,6 +13,7 @@ import {
   type Run,
   type RunCursor,
   removeRun,
+  wordsOf,
   wordsPerKey,
 } from './run.ts'
 import { createPairHash, type Hash128 } from './sip-hash.ts'
@@ -201,8 +202,12 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
     .prepare('SELECT first, hashes FROM dedup_log WHERE first > ? ORDER BY first')
     .iterate(sealedThrough)) {
     const { first, hashes } = row as { first: number; hashes: Uint8Array }
-    const words = new Uint32Array(hashes.slice().buffer)
-    for (let at = 0; at < words.length; at += 4) remember(words.subarray(at, at + 4), first + at / 4)
+    const words = wordsOf(hashes)
+    for (let at = 0; at < words.length; at += 4) {
+      // One view for a million keys, not one for each.
+      for (let word = 0; word < 4; word++) hashed[word] = words[at + word] as number
+      remember(hashed, first + at / 4)
+    }
   }
 
   return {

@@ -28,7 +28,8 @@ const partWords = 16_384
 
 const pageId = (run: number, page: number): number => run * pagesPerRun + page
 
-function wordsOf(blob: unknown): Uint32Array {
+/** A blob as words; a copy only where it does not begin at one. */
+export function wordsOf(blob: unknown): Uint32Array {
   const bytes = blob as Uint8Array
   return bytes.byteOffset % 4 === 0
     ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >>> 2)
