@@ -1,53 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { Event } from '../core/event.ts'
 import type { Outcome } from '../core/outcome.ts'
-import { bestEffortRetry } from '../core/retry.ts'
-import type { Delivery } from '../plugin/sink.ts'
-import { memory } from '../stores/memory.ts'
-import { createVirtualPlatform, type VirtualPlatform } from '../testing/virtual-platform.ts'
-import { engineWith, event, policy } from './engine-fixture.test-support.ts'
-
-type Deliver = (delivery: Delivery) => Outcome | undefined | Promise<Outcome | undefined>
-
-interface TapOptions {
-  readonly buffer?: number
-  readonly policy?: Parameters<typeof policy>[1]
-  readonly deliver?: Deliver
-}
-
-async function tapped(taps: Readonly<Record<string, TapOptions>>, isStarted = true) {
-  const platform = createVirtualPlatform()
-  const store = await memory().declaration.open({}, { directory: '.', platform })
-  const got: Record<string, Delivery[]> = {}
-  const specs = Object.entries(taps).map(([name, options]) => {
-    got[name] = []
-    return {
-      policy: policy(name, { retry: { ...bestEffortRetry, jitter: 0 }, concurrency: 1, ...options.policy }),
-      sinkName: 'test',
-      buffer: options.buffer ?? 1000,
-      createSink: () => ({
-        async deliver([delivery]: readonly Delivery[]) {
-          got[name]!.push(delivery!)
-          const outcome = await options.deliver?.(delivery!)
-          return outcome && [outcome]
-        },
-      }),
-    }
-  })
-  const made = await engineWith([{ policy: policy('durable') }], store, false, { platform, taps: specs })
-  if (isStarted) await made.engine.start()
-  const counters = (name: string) => made.engine.stats().subscriptions[name]!.tap!
-  return { ...made, platform, got, counters }
-}
-
-async function stopped(platform: VirtualPlatform, stopping: Promise<void>): Promise<void> {
-  let isDone = false
-  void stopping.then(() => {
-    isDone = true
-  })
-  for (let i = 0; i < 500 && !isDone; i++) await platform.advance(50)
-  await stopping
-}
+import type { Delivery, SinkContext } from '../plugin/sink.ts'
+import { event } from './engine-fixture.test-support.ts'
+import { stopped, tapped } from './tap.test-support.ts'
 
 const idsOf = (deliveries: readonly Delivery[]) => deliveries.map(({ event: { id } }) => id)
 const never = () => new Promise<never>(() => undefined)
@@ -118,6 +75,24 @@ test('what is appended reaches them too, after its commit and once', async () =>
   expect(received.get('durable')!.length).toBe(3)
 })
 
+test('what its where is not true for is not offered, whichever way it came', async () => {
+  const where = { text: 'data.i > 1', test: ({ data }: Event) => (data as { i: number }).i > 1, explain: () => '' }
+  const { engine, got, counters, platform } = await tapped({ tap: { policy: { where } } })
+  await engine.publish([event(1), event(2)])
+  engine.emit(event(0))
+  engine.emit(event(3))
+  await platform.advance(100)
+  expect([idsOf(got['tap']!).sort(), counters('tap').offered]).toEqual([['e2', 'e3'], 2])
+})
+
+test('it sees an old event as its newest version', async () => {
+  const see = (given: Event) => new Event({ ...given.record, data: '{"version":2}' })
+  const { engine, got, platform } = await tapped({ tap: { see } })
+  await engine.publish(event(1))
+  await platform.advance(100)
+  expect(got['tap']!.map(({ event: { data } }) => data)).toEqual([{ version: 2 }])
+})
+
 // S2-13
 test('each has its own payload', async () => {
   const { engine, got, platform } = await tapped({ full: {}, summary: { policy: { payload: { kind: 'summary' } } } })
@@ -128,13 +103,16 @@ test('each has its own payload', async () => {
 })
 
 // S2-09 S2-11 S2-12 S2-14 S2-17 S2-18
-test('a failing sink is tried again after the delays of its list, and given up once', async () => {
+test.each<[string, () => Outcome]>([
+  ['answers retry', () => ({ outcome: 'retry', reason: 'down' })],
+  ['throws', failing],
+])('a sink that %s is tried again after the delays of its list, and given up once', async (_, answer) => {
   const at: number[] = []
-  const { engine, counters, platform } = await tapped({
+  const { engine, counters, platform, warnings } = await tapped({
     tap: {
       deliver: () => {
         at.push(platform.clock.now())
-        return { outcome: 'retry', reason: 'down' }
+        return answer()
       },
     },
   })
@@ -142,6 +120,20 @@ test('a failing sink is tried again after the delays of its list, and given up o
   await platform.advance(100_000)
   expect(at.slice(1).map((ms, i) => ms - at[i]!)).toEqual([1000, 5000, 30_000])
   expect(counters('tap')).toMatchObject({ accepted: 1, delivered: 0, failed: 1, buffered: 0 })
+  expect(warnings).toHaveLength(1)
+})
+
+test('an attempt that takes longer than its timeout is told to end, and fails', async () => {
+  const at: number[] = []
+  const deliver = (_: Delivery, { signal }: SinkContext) => {
+    at.push(platform.clock.now())
+    return new Promise<never>((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  }
+  const { engine, counters, platform } = await tapped({ tap: { deliver, policy: { timeoutMs: 2000 } } })
+  engine.emit(event(1))
+  await platform.advance(100_000)
+  expect(at.slice(1).map((ms, i) => ms - at[i]!)).toEqual([3000, 7000, 32_000])
+  expect(counters('tap')).toMatchObject({ failed: 1, buffered: 0 })
 })
 
 // S2-15 S2-16 S2-34 G27
@@ -161,25 +153,36 @@ test('one that never answers delays and loses nothing for the others', async () 
 
 // S2-19 S2-21 S2-22 S2-35
 test('a stop gives what is buffered one attempt each and cuts pauses short', async () => {
-  const failing = new Set(['e0'])
-  const { engine, counters, got, platform } = await tapped({
+  const failing = new Set(['e0', 'e2'])
+  const { engine, counters, got, platform, closed } = await tapped({
     tap: { deliver: ({ event: { id } }) => (failing.has(id) ? { outcome: 'retry' } : undefined) },
   })
   for (let i = 0; i < 4; i++) engine.emit(event(i))
   await platform.advance(500)
   expect(idsOf(got['tap']!)).toEqual(['e0'])
-  const stopping = engine.stop()
-  await stopped(platform, stopping)
+  expect(await stopped(platform, engine.stop())).toBeLessThan(500)
   await engine.stop()
   expect(idsOf(got['tap']!)).toEqual(['e0', 'e1', 'e2', 'e3'])
-  expect(counters('tap')).toMatchObject({ delivered: 3, failed: 1, buffered: 0 })
+  expect(counters('tap')).toMatchObject({ delivered: 2, failed: 2, buffered: 0 })
+  expect(closed).toEqual(['tap'])
 })
 
 test('a stop does not wait beyond its deadline for a sink that hangs; what it leaves is counted', async () => {
-  const { engine, counters, platform } = await tapped({ tap: { deliver: never, policy: { timeoutMs: 1e9 } } })
+  const hanging = Promise.withResolvers<undefined>()
+  const signals: AbortSignal[] = []
+  const deliver = (_: Delivery, { signal }: SinkContext) => {
+    signals.push(signal)
+    return hanging.promise
+  }
+  const { engine, counters, platform } = await tapped({ tap: { deliver, policy: { timeoutMs: 1e9 } } })
   for (let i = 0; i < 4; i++) engine.emit(event(i))
   await stopped(platform, engine.stop({ deadline: '2s' }))
-  expect(counters('tap')).toMatchObject({ accepted: 4, failed: 4, buffered: 0 })
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true])
+  const left = { accepted: 4, delivered: 0, failed: 4, buffered: 0 }
+  expect(counters('tap')).toMatchObject(left)
+  hanging.resolve(undefined)
+  await platform.settle()
+  expect(counters('tap')).toMatchObject(left)
 })
 
 // S2-23
@@ -231,3 +234,7 @@ test('over any sequence of emits, failures and a stop, the counts add up', async
     { numRuns: 50 },
   )
 })
+
+function failing(): never {
+  throw new Error('broken')
+}
