@@ -91,7 +91,7 @@ export function stageBehind(stage: Stage, name: string, subscription: string, do
       const isCutShort = faults.hits('during-stage', at)
       const answer = stage.process(input)
       if (isCutShort) life.crash()
-      if (isPromise(answer)) return underWay.watch(answer, { mayHang: true }).finally(answered)
+      if (isPromise(answer)) return underWay.watch(Promise.resolve(answer), { mayHang: true }).finally(answered)
       answered()
       return answer
     },
@@ -133,6 +133,6 @@ function lifeOf(plugin: Pick<Sink, 'open' | 'close'>, underWay: UnderWay) {
   }
 }
 
-function isPromise(value: unknown): value is Promise<never> {
+function isPromise(value: unknown): value is PromiseLike<never> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
