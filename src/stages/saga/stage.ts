@@ -126,16 +126,18 @@ export function createSaga(options: SagaOptions, platform: Platform): Stage {
       const { event, now } = input
       const { sequence, source, id, type } = event
       const key = keyFor(options.by, input)
-      if (key === undefined) return withoutKey(options.by)
       const kept = input.kept as SagaState | undefined
       const saga = kept === undefined || kept.status === 'expected' ? undefined : kept
-      if (saga?.start.sequence === sequence) return drive(saga, key, input)
+      // Whatever its type means now: what has begun must end.
+      if (saga?.start.sequence === sequence) return drive(saga, key!, input)
       const isStart = begins(type)
+      const isWanted = waits.some(({ takes, fails }) => takes(type) || fails(type))
+      if (!isStart && !isWanted) return { outcome: 'discard', reason: `no step of the saga waits for ${type}` }
+      if (key === undefined) return withoutKey(options.by)
       if (saga === undefined && isStart)
         return stored(beginSaga(plan, { sequence, source, id, type }, now, kept as ExpectedSaga | undefined), now)
-      if (waits.some(({ takes, fails }) => takes(type) || fails(type))) return take(kept, input)
-      if (saga === undefined || !isStart) return { outcome: 'discard', reason: `no step of the saga waits for ${type}` }
-      const reason = `event ${saga.start.sequence} began the saga of its key, which is ${saga.status}`
+      if (isWanted) return take(kept, input)
+      const reason = `event ${saga!.start.sequence} began the saga of its key, which is ${saga!.status}`
       return { outcome: 'discard', reason }
     },
     // Only what has ended, or was never begun, is due.
