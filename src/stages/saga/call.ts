@@ -17,6 +17,8 @@ export function callStep(
   call: (signal: AbortSignal) => unknown,
   { platform, timeoutMs, outer, isStopping }: CallSettings,
 ): Promise<SagaAnswer> {
+  // It waited for its key until the pipeline was stopped hard.
+  if (outer.aborted && isStopping()) return Promise.reject(outer.reason as Error)
   return new Promise((resolve, reject) => {
     const controller = new AbortController()
     const end = (): void => {
