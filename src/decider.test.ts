@@ -161,6 +161,24 @@ describe('a command with an id', () => {
     expect(await versions(pipeline, 'c')).toEqual(['1:c/a/0', '2:c/a/1', '3:c/a%2Fb/0', '4:c/a%2Fb/1'])
   })
 
+  // G29
+  test('whose events retention took is not handled again: it is said', async () => {
+    const pipeline = await pipelineWith()
+    await counter.handle(pipeline, 'c', { add: 600 }, { id: 'k1' })
+    await counter.handle(pipeline, 'c', { add: 300 })
+    await pipeline.store.prune({ events: 2 })
+    const kept = decider({ ...spec, snapshot: { every: 1, version: 1 } })
+    await pipeline.snapshots.write(
+      { decider: 'counters', stream: 'c', format: 1 },
+      { version: 2, state: { sum: 900, steps: 2 } },
+    )
+    await expect(kept.handle(pipeline, 'c', { add: 600 }, { id: 'k1' })).rejects.toMatchObject({
+      code: 'events-removed',
+      message: expect.stringMatching(/it was handled before/),
+    })
+    expect(await kept.handle(pipeline, 'c', { add: 1 }, { id: 'k2' })).toMatchObject({ version: 3 })
+  })
+
   test('handled by many at once happens once, and all get the same answer', async () => {
     const pipeline = await pipelineWith()
     await counter.handle(pipeline, 'c', { add: 1 })

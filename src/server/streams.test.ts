@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { cron } from '../sources/cron.ts'
 import { http } from '../sources/http.ts'
-import { as, openTestServer, shop, type TestServer } from './server.test-support.ts'
+import { as, openTestServer, shop, type TestServer, withMembers } from './server.test-support.ts'
 
 const streams = ['account.*']
 const fact = (id: string, more: object = {}) => ({
@@ -122,6 +122,22 @@ test('a look at a stream is a page of events with versions, and says the version
   })
   for (const wrong of ['?limit=0', '?after=-1', '?until=soon', '?type=x'])
     expect((await page(server, wrong)).status).toBe(400)
+})
+
+// G9
+test('the version of a page is not newer than its events, whoever appends while it is read', async () => {
+  const server = await openTestServer({ streams }, {}, (pipeline) =>
+    withMembers(pipeline, {
+      async *readStream(...given) {
+        await pipeline.append('account-7', [fact('between')], { expect: 'any' })
+        yield* pipeline.readStream(...given)
+      },
+    }),
+  )
+  await append(server, fact('1'))
+  const { etag, body } = await page(server)
+  expect([etag, body.version, body.events.map(({ version }) => version)]).toEqual(['"1"', 1, [1]])
+  expect((await append(server, fact('2'), { 'if-match': etag! })).status).toBe(412)
 })
 
 test('a page of large events is short, and the pages together are the stream', async () => {

@@ -14,7 +14,8 @@ export async function versionUntil(store: Store, stream: string, until?: Until):
     if (problem !== undefined) throw badRequest(stream, `until.time ${problem}`)
     const first = await store.sequenceAt(globalThis.Date.parse(until.time))
     const version = await store.versionAt(stream, first - 1)
-    if (version === undefined)
+    // All that is known of the removed events is that they came before the oldest kept one.
+    if (version === undefined || (version > 0 && first === store.oldest()))
       throw new AppError(
         'events-removed',
         `reading the stream ${stream} as it was at ${until.time} failed: retention removed its events of that time`,

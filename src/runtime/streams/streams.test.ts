@@ -256,6 +256,28 @@ test('events that retention took are said, and what is kept can be read', async 
   expect(again).toMatchObject({ version: 3, results: [{ status: 'duplicate' }] })
 })
 
+test('the version at a time is told where what is kept tells it, and else said to be unknown', async () => {
+  const platform = createVirtualPlatform()
+  const pipeline = await engine([], { platform })
+  const times: string[] = []
+  for (let index = 0; index < 4; index++) {
+    times.push(new Date(platform.clock.now()).toISOString())
+    await pipeline.append('a-1', [fact(`${index + 1}`)], { expect: index })
+    await platform.advance(60_000)
+  }
+  await pipeline.append('a-2', [fact('z')], { expect: 0 })
+  await prune(pipeline.store, 2)
+  const at = (stream: string, time: number) => pipeline.streamVersion(stream, { time: times[time]! })
+  expect(await at('a-1', 3)).toBe(3)
+  // The removed ones came before that, or after it: nobody knows.
+  for (const time of [0, 1, 2])
+    expect(await failure(at('a-1', time))).toMatchObject({
+      code: 'events-removed',
+      message: expect.stringMatching(/as it was at .* failed: retention removed/),
+    })
+  expect(await at('a-2', 0)).toBe(0)
+})
+
 test('old events are read in the newest version of their type, and one that cannot be brought there fails the read', async () => {
   let isBroken = false
   const upcast = (data: { readonly id: string }) => {
