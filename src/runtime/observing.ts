@@ -14,7 +14,7 @@ export async function observeAll({ settler, store, lanes, observed }: Opened): P
 }
 
 /** The same for one lane: one of thousands is not worth a look at all of them. */
-export async function observeOne({ settler, store, observed }: Opened, lane: Lane): Promise<Observed> {
+async function observeOne({ settler, store, observed }: Opened, lane: Lane): Promise<Observed> {
   await settler.flush()
   const [row] = lane.ledger.openRows > 0 ? await store.rows(lane.name, { limit: 1 }) : []
   const found = await observe(store, lane, row?.sequence)
