@@ -184,6 +184,13 @@ function stageIssues(subscription: Written): SchemaIssue[] {
   return stages.flatMap((entry, index) => {
     const name = stageName(entry)
     if (name === undefined) return []
+    if (name === 'sink')
+      return [
+        issue(
+          ['stages', index],
+          'sink is what the sink is called in attempts and statistics: give the stage another name',
+        ),
+      ]
     if (!seen.has(name)) {
       seen.add(name)
       return []

@@ -166,6 +166,13 @@ describe('stages', () => {
     ])
   })
 
+  test('a stage is not named sink: that is what the sink is called where stages are listed', () => {
+    const stages = [stage('sink', () => undefined)]
+    expect(problemsOf(withSubscription({ stages }))).toEqual([
+      'subscriptions.a.stages[0]: sink is what the sink is called in attempts and statistics: give the stage another name',
+    ])
+  })
+
   test('a named stage takes its options beside use or under with, and runs no code of the user', async () => {
     for (const entry of [{ use: 'filter', when: 'x' }, { use: 'filter', with: { when: 'x' } }, filter({ when: 'x' })]) {
       const [use] = stagesOf(entry)

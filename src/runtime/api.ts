@@ -12,6 +12,7 @@ import type { PipelineStats } from './pipeline-stats.ts'
 import type { RebuildDesk, RebuildStatus } from './rebuild/face.ts'
 import type { ReplayDesk } from './replay/face.ts'
 import type { SubscriptionDesk } from './run-time/face.ts'
+import type { StepStats } from './step-counts.ts'
 import type { StreamDesk } from './streams/face.ts'
 
 export type { PipelineStats } from './pipeline-stats.ts'
@@ -69,6 +70,8 @@ export interface SubscriptionStatus {
   readonly origin?: 'file' | 'api' | undefined
   /** Of one that was made while the pipeline ran: counts its changes. */
   readonly version?: number | undefined
+  /** Its stages and its sink since the start, in order. Absent where nothing runs. */
+  readonly stages?: readonly StepStats[] | undefined
   /** The same as what a change may ask for. */
   readonly etag?: string | undefined
   /** The sink's options, without secrets and what may be one. */

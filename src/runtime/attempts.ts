@@ -7,6 +7,7 @@ import type { PluginContext } from '../plugin/source.ts'
 import type { Call } from './calls.ts'
 import { DeliveryView, type Flight } from './flight.ts'
 import type { Lane } from './lane.ts'
+import { StepCounts, type StepStats } from './step-counts.ts'
 import { Steps } from './steps.ts'
 
 /** Runs the steps of a lane's deliveries: stages one by one, then the sink. */
@@ -16,6 +17,8 @@ export class Attempts {
   readonly #steps: Steps | undefined
   /** Deliveries that begin together: as many as the sink takes in a call, unless they are stored on their way to it. */
   readonly #atOnce: number
+  /** What the sink answered. */
+  readonly sink = new StepCounts()
 
   constructor(lane: Lane) {
     this.#lane = lane
@@ -36,6 +39,15 @@ export class Attempts {
   /** Deliveries between their steps. */
   get inside(): number {
     return this.#steps?.inside ?? 0
+  }
+
+  /** Of each stage, and of the sink. */
+  get stats(): readonly StepStats[] {
+    const { ready, setup, pull, calls } = this.#lane
+    const { stages, atSink } = this.#steps?.stats ?? { stages: [], atSink: 0 }
+    const hasSink = setup.sink !== undefined && pull === undefined
+    const all = hasSink ? [...stages, this.sink.stats('sink', atSink, calls.size)] : stages
+    return all.map((each, index) => (index === 0 ? { ...each, waiting: each.waiting + ready.size } : each))
   }
 
   startNext(): void {
@@ -72,6 +84,7 @@ export class Attempts {
     const call = this.#lane.calls.begin()
     const finish = (outcomes: readonly Outcome[] | undefined, thrown?: unknown): void => {
       this.#lane.calls.end(call)
+      this.sink.took(call, this.#lane.around.platform.clock)
       this.#lane.givePlace()
       this.#lane.gate.end(outcomes, thrown !== undefined)
       this.#lane.ends.applyAll(flights, outcomes, thrown, { at, call })

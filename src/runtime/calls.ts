@@ -2,6 +2,8 @@ import type { Platform, Timer } from '../core/platform.ts'
 
 /** One call into a stage or sink, with a signal that is made only when somebody looks at it. */
 export class Call {
+  /** As the monotonic clock says. */
+  readonly beganAt: number
   readonly deadline: number
   hasTimedOut = false
   isOver = false
@@ -9,8 +11,9 @@ export class Call {
   #reason: Error | undefined
   #listener: (() => void) | undefined
 
-  constructor(deadline: number) {
-    this.deadline = deadline
+  constructor(beganAt: number, timeoutMs: number) {
+    this.beganAt = beganAt
+    this.deadline = beganAt + timeoutMs
   }
 
   get signal(): AbortSignal {
@@ -58,7 +61,7 @@ export class Calls {
   }
 
   begin(): Call {
-    return new Call(this.#platform.clock.monotonic() + this.#timeoutMs)
+    return new Call(this.#platform.clock.monotonic(), this.#timeoutMs)
   }
 
   /** The call did not end at once: watch its time. */

@@ -29,18 +29,21 @@ export class Endings {
     thrown: unknown,
     facts: { at: number; call: Call },
   ): void {
+    const counts = this.#lane.attempts.sink
     const failure =
       thrown ??
       (outcomes && outcomes.length !== flights.length
         ? new Error(`the sink answered ${outcomes.length} outcomes for ${flights.length} deliveries`)
         : undefined)
     if (failure === undefined && !outcomes) {
+      counts.pass(flights.length)
       for (const flight of flights) this.deliver(flight)
       return
     }
     for (let i = 0; i < flights.length; i++) {
       const reason = facts.call.hasTimedOut ? `timed out after ${this.#lane.policy.timeoutMs} ms` : messageOf(failure)
       const outcome: Outcome = failure === undefined ? outcomes![i]! : { outcome: 'retry', reason }
+      counts.count(outcome)
       this.apply(flights[i]!, outcome, { ...facts, step: 'sink', hasThrown: failure !== undefined })
     }
   }

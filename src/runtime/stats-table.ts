@@ -26,6 +26,30 @@ export function formatStats(stats: Omit<PipelineStats, 'toString'>): string {
       '',
       ...table(['subscription', 'state', 'lag', 'filtered', 'delivered', 'discarded', 'dead', 'open', 'retries'], rows),
     )
+  const steps = Object.values(stats.subscriptions).flatMap(({ name, stages = [] }) =>
+    stages.map((step) =>
+      [
+        name,
+        step.name,
+        step.items,
+        step.perItemMs.toFixed(3),
+        step.waiting,
+        step.running,
+        step.failed,
+        step.waits,
+        step.discarded,
+        step.rejected,
+      ].map(String),
+    ),
+  )
+  if (steps.length > 0)
+    lines.push(
+      '',
+      ...table(
+        ['subscription', 'stage', 'items', 'ms each', 'waiting', 'running', 'failed', 'waits', 'discarded', 'rejected'],
+        steps,
+      ),
+    )
   return lines.join('\n')
 }
 

@@ -55,6 +55,7 @@ export function laneStatus(
     oldestAgeSeconds:
       !isBehind || observed?.oldestAt === undefined ? 0 : Math.max(0, (nowMs - observed.oldestAt) / 1000),
     nextDue: nextDue === undefined ? undefined : timeText(nextDue),
+    stages: lane.attempts.stats,
     ...breakerStatus(lane),
     ...foldStatus(lane),
   }

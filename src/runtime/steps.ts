@@ -4,7 +4,8 @@ import { keepOf, runKeyed } from './keyed-step.ts'
 import type { Lane } from './lane.ts'
 import { StageBuffer } from './stage-buffer.ts'
 import type { StageEnd } from './stage-run.ts'
-import type { Committed, Station } from './station.ts'
+import { type Committed, type Station, stationOf, statsOf } from './station.ts'
+import type { StepStats } from './step-counts.ts'
 import { findWoken, wake } from './wake.ts'
 
 /**
@@ -37,7 +38,7 @@ export class Steps {
   constructor(lane: Lane, callSink: (flights: readonly Flight[], onEnd: () => void) => void) {
     this.#lane = lane
     this.#callSink = callSink
-    this.#stations = lane.setup.stages.map((stage) => ({ stage, line: new Queue(), free: stage.concurrency }))
+    this.#stations = lane.setup.stages.map(stationOf)
     const { window, concurrency } = lane.policy
     lane.setup.stages.forEach((stage, index) => {
       const next = this.#nextStored(index)
@@ -54,6 +55,11 @@ export class Steps {
       if (!stage.isPure) return true
     }
     return this.#out.size < Math.max(this.#lane.policy.concurrency, this.#lane.setup.batch)
+  }
+
+  /** What its stages have done, and how many deliveries wait in front of the sink. */
+  get stats(): { readonly stages: readonly StepStats[]; readonly atSink: number } {
+    return { stages: this.#stations.map(statsOf), atSink: this.#out.size }
   }
 
   /** Takes deliveries through the steps that are left for them. */
@@ -154,7 +160,7 @@ export class Steps {
   /** Begins a stage's call; true when it is over and the delivery can go on at once. */
   #start(index: number, flight: Flight): boolean {
     const lane = this.#lane
-    const { stage } = this.#stations[index]!
+    const { stage, counts } = this.#stations[index]!
     if (!stage.isPure) this.#leaveBuffer(flight)
     this.#stations[index]!.free -= 1
     flight.attempt += 1
@@ -165,12 +171,14 @@ export class Steps {
     const result = findWoken(lane, stage, call, runKeyed(stage, flight, call, lane.setup))
     if (!(result instanceof Promise)) {
       stage.calls.end(call)
+      counts.tookAtOnce(call, lane.around.platform.clock)
       return this.#end(index, flight, result, facts)
     }
     lane.takePlace()
     stage.calls.watch(call)
     void result.then((end) => {
       stage.calls.end(call)
+      counts.took(call, lane.around.platform.clock)
       lane.givePlace()
       if (this.#end(index, flight, end, facts)) this.#proceed(flight)
       this.drain()
@@ -188,6 +196,7 @@ export class Steps {
     const station = this.#stations[index]!
     const { stage } = station
     const { outcome } = end
+    station.counts.count(outcome)
     keepOf(stage, flight, end)
     wake(this.#lane, end)
     if (end.derived.length > 0) this.#lane.around.settler().derive(end.derived)
@@ -204,14 +213,10 @@ export class Steps {
       return false
     }
     flight.advance(stage.name, end)
-    if (stage.isPure) {
-      // What is not stored is no attempt to be remembered either.
-      flight.attemptCount -= 1
-      station.free += 1
-      return true
-    }
+    // What is not stored is no attempt to be remembered either.
+    if (stage.isPure) flight.attemptCount -= 1
     const isLast = this.#lane.setup.sink === undefined && index === this.#stations.length - 1
-    if (isLast) {
+    if (stage.isPure || isLast) {
       station.free += 1
       return true
     }

@@ -175,13 +175,18 @@ test('a test and a change of secret answer what came of them', async () => {
 // SEC-82
 test('metrics count those that were made over HTTP together, under one name', async () => {
   const { call, url, pipeline } = await opened()
-  for (const name of ['a', 'b', 'c']) await call('PUT', `/v1/subscriptions/${name}`, { sink: { type: 'pull' } })
+  const receiver = await openReceiver(() => ({ status: 204 }))
+  const sink = { type: 'webhook', url: receiver.url }
+  for (const name of ['a', 'b']) await call('PUT', `/v1/subscriptions/${name}`, { sink })
+  await call('PUT', '/v1/subscriptions/c', { sink: { type: 'pull' } })
   await pipeline.publish(order(1))
   await pipeline.idle()
   const text = await (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${adminToken}` } })).text()
   expect(text).toContain('millrace_subscription_matched_total{subscription="(api)"} 3')
   expect(text).toContain('millrace_subscription_state{subscription="(api)",state="running"} 3')
   expect(text).toContain('millrace_subscription_matched_total{subscription="own"} 0')
+  expect(text).toContain('millrace_stage_items_total{subscription="(api)",stage="sink",outcome="passed"} 2\n')
+  expect(text.match(/millrace_stage_seconds_total\{subscription="\(api\)"/g)).toHaveLength(1)
   expect(text).not.toMatch(/subscription="[abc]"/)
 })
 

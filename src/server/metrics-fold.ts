@@ -1,4 +1,5 @@
 import type { PipelineStats, SubscriptionStatus, ViewCounters } from '../runtime/api.ts'
+import type { StepStats } from '../runtime/step-counts.ts'
 
 /** What metrics say of one subscription, or of many together. */
 export interface Measured {
@@ -11,7 +12,11 @@ export interface Measured {
   readonly states: Readonly<Record<string, number>>
   readonly view: ViewCounters | undefined
   readonly tap: SubscriptionStatus['tap']
+  readonly stages: readonly MeasuredStage[]
 }
+
+/** What can be added up of a stage. */
+type MeasuredStage = Omit<StepStats, 'perItemMs'>
 
 /** The name under which all are counted that were made while the pipeline ran; no subscription can have it. */
 const madeName = '(api)'
@@ -29,8 +34,19 @@ export function measured({ subscriptions }: Pick<PipelineStats, 'subscriptions'>
   return [...single, ...folded(lanes), ...folded(views)]
 }
 
-function one(name: string, { counters, lag, open, oldestAgeSeconds, state, view, tap }: SubscriptionStatus): Measured {
-  return { name, counters: { ...counters }, lag, open, oldestAgeSeconds, states: { [state]: 1 }, view, tap }
+function one(name: string, status: SubscriptionStatus): Measured {
+  const { counters, lag, open, oldestAgeSeconds, state, view, tap, stages = [] } = status
+  return {
+    name,
+    counters: { ...counters },
+    lag,
+    open,
+    oldestAgeSeconds,
+    states: { [state]: 1 },
+    view,
+    tap,
+    stages: stages.map(({ perItemMs: _, ...rest }) => rest),
+  }
 }
 
 function folded(all: readonly Measured[]): Measured[] {
@@ -46,8 +62,16 @@ function folded(all: readonly Measured[]): Measured[] {
       oldestAgeSeconds: most(all.map(({ oldestAgeSeconds }) => oldestAgeSeconds)),
       states: sum(all.map(({ states }) => states)),
       view: views.length === 0 ? undefined : (sum(views.map((view) => ({ ...view }))) as unknown as ViewCounters),
+      stages: foldedStages(all.flatMap(({ stages }) => stages)),
     },
   ]
+}
+
+function foldedStages(all: readonly MeasuredStage[]): MeasuredStage[] {
+  return [...Map.groupBy(all, ({ name }) => name)].map(([name, each]) => {
+    const numbers = sum(each.map(({ name: _, ...rest }) => rest))
+    return { ...(numbers as unknown as Omit<MeasuredStage, 'name'>), name }
+  })
 }
 
 function most(values: readonly number[]): number {

@@ -11,6 +11,7 @@ export function metricsText(context: ServerContext): string {
     logMetrics(stats, context),
     sourceMetrics(stats),
     subscriptionMetrics(stats),
+    stageMetrics(stats),
     viewMetrics(stats),
     tapMetrics(stats),
     replayMetrics(stats),
@@ -126,6 +127,38 @@ function subscriptionMetrics(stats: PipelineStats): string {
     ),
     ...gauged,
     metric('millrace_subscription_state', 'gauge', '1 for the state it is in; for (api), how many are in it.', state),
+  ].join('')
+}
+
+const stageOutcomes = ['passed', 'failed', 'waits', 'discarded', 'rejected'] as const
+const ofStages = [
+  ['seconds_total', 'counter', 'Time in its calls.', 'seconds'],
+  ['waiting_deliveries', 'gauge', 'Deliveries in front of it.', 'waiting'],
+  ['running_calls', 'gauge', 'Calls under way.', 'running'],
+] as const
+
+function stageMetrics(stats: PipelineStats): string {
+  const all = measured(stats).flatMap(({ name: subscription, stages }) =>
+    stages.map((step) => ({ labels: { subscription, stage: step.name }, step })),
+  )
+  const items = all.flatMap(({ labels, step }) =>
+    stageOutcomes.map((outcome): Sample => [{ ...labels, outcome }, step[outcome]]),
+  )
+  return [
+    metric(
+      'millrace_stage_items_total',
+      'counter',
+      'Calls of a stage, or deliveries of the sink, by how they ended.',
+      items,
+    ),
+    ...ofStages.map(([name, type, help, value]) =>
+      metric(
+        `millrace_stage_${name}`,
+        type,
+        help,
+        all.map(({ labels, step }): Sample => [labels, step[value]]),
+      ),
+    ),
   ].join('')
 }
 

@@ -137,6 +137,19 @@ export const explanation = schema.object({
   event: schema.looseObject({}).optional(),
   deliveries: schema.array(delivery),
 })
+const stepStats = schema.object({
+  name: schema.string(),
+  items: count.describe('Calls that ended: passed + failed + waits + discarded + rejected'),
+  passed: count,
+  failed: count,
+  waits: count.describe('Too early, and made again later'),
+  discarded: count,
+  rejected: count,
+  seconds: schema.number().describe('In all calls together'),
+  perItemMs: schema.number(),
+  waiting: count.describe('Deliveries in front of it'),
+  running: count.describe('Calls under way'),
+})
 export const subscription = schema.looseObject({
   name: schema.string(),
   state: schema.enum(subscriptionStates),
@@ -147,6 +160,10 @@ export const subscription = schema.looseObject({
   open: count.describe('Deliveries not settled'),
   oldestAgeSeconds: schema.number(),
   counters: schema.record(schema.string(), count),
+  stages: schema
+    .array(stepStats)
+    .optional()
+    .describe('Its stages and, last, its sink since the start; absent where nothing runs'),
   origin: schema.enum(['file', 'api']).optional().describe('Where it comes from: the configuration, or a PUT'),
   version: count.optional().describe('Of one that was made by PUT: how often it was changed; see ETag'),
   options: schema

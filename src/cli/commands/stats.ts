@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
+import type { StepStats } from '../../runtime/step-counts.ts'
 import { type Api, withApi } from '../api.ts'
 import type { CliIo } from '../io.ts'
 import { readMetrics, type Sample } from '../metrics-text.ts'
 import { count, counted, span } from '../numbers.ts'
 import { type CommonOptions, optionsOf } from '../settings.ts'
-import { table } from '../table.ts'
+import { type Column, table } from '../table.ts'
 import { allSubscriptions, subscriptionColumns } from './subscriptions.ts'
 
 const results = ['stored', 'duplicate', 'conflict', 'refused', 'quarantined'] as const
@@ -28,9 +29,26 @@ export function register(program: Command, io: CliIo): void {
         )
         if (log.sources.length > 0) io.out(`\n${sourceTable(io, log.sources)}`)
         if (subscriptions.length > 0) io.out(`\n${table(io, subscriptionColumns, subscriptions)}`)
+        const steps = subscriptions.flatMap(({ name, stages = [] }) => stages.map((step) => ({ ...step, of: name })))
+        if (steps.length > 0) io.out(`\n${table(io, stepColumns, steps)}`)
       })
     })
 }
+
+type Step = StepStats & { readonly of: string }
+
+const stepNumber = (title: 'items' | 'waiting' | 'running' | 'failed' | 'waits' | 'discarded' | 'rejected') => ({
+  title,
+  value: (step: Step) => step[title],
+  isNumber: true,
+})
+const stepColumns: readonly Column<Step>[] = [
+  { title: 'subscription', value: ({ of }) => of },
+  { title: 'stage', value: ({ name }) => name },
+  stepNumber('items'),
+  { title: 'ms each', value: ({ perItemMs }) => perItemMs.toFixed(3), isNumber: true },
+  ...(['waiting', 'running', 'failed', 'waits', 'discarded', 'rejected'] as const).map(stepNumber),
+]
 
 interface SourceCounts extends Counts {
   readonly name: string
