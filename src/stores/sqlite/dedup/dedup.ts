@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import type { Sequence } from '../../../core/event.ts'
 import { prepareRows, scalar } from '../database.ts'
+import { visitLog } from './dedup-log.ts'
 import { mayContain } from './filter.ts'
 import { createKeyTable, type KeyTable } from './key-table.ts'
 import {
@@ -13,7 +14,6 @@ import {
   type Run,
   type RunCursor,
   removeRun,
-  wordsOf,
   wordsPerKey,
 } from './run.ts'
 import { createPairHash, type Hash128 } from './sip-hash.ts'
@@ -198,17 +198,7 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
     return inputs === undefined ? undefined : merge(inputs)
   }
 
-  for (const row of database
-    .prepare('SELECT first, hashes FROM dedup_log WHERE first > ? ORDER BY first')
-    .iterate(sealedThrough)) {
-    const { first, hashes } = row as { first: number; hashes: Uint8Array }
-    const words = wordsOf(hashes)
-    for (let at = 0; at < words.length; at += 4) {
-      // One view for a million keys, not one for each.
-      for (let word = 0; word < 4; word++) hashed[word] = words[at + word] as number
-      remember(hashed, first + at / 4)
-    }
-  }
+  visitLog(database, sealedThrough, remember)
 
   return {
     hash(source, id) {
