@@ -166,6 +166,22 @@ describe('stages', () => {
     ])
   })
 
+  // S1-18
+  test('a stage has the name that it is given, else that of what it uses; so one plug-in may stand there twice', () => {
+    const stages = [
+      { use: 'filter', name: 'large', when: 'data.total > 100' },
+      { use: filter({ when: 'x' }), name: 'other', concurrency: 10, buffer: 5 },
+      { use: 'filter', when: 'x' },
+      stage('code', () => undefined, { concurrency: 3, buffer: 2 }),
+    ]
+    expect(stagesOf(...stages).map(({ name, concurrency, buffer }) => [name, concurrency, buffer])).toEqual([
+      ['large', 1, 1],
+      ['other', 10, 5],
+      ['filter', 1, 1],
+      ['code', 3, 2],
+    ])
+  })
+
   test('a stage is not named sink: that is what the sink is called where stages are listed', () => {
     const stages = [stage('sink', () => undefined)]
     expect(problemsOf(withSubscription({ stages }))).toEqual([

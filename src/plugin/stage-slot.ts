@@ -88,7 +88,7 @@ function finish(settings: Settings, fallbackName: string, { own, ...body }: Body
     timeout: timeoutMs = own?.timeoutMs,
   } = settings
   const retry = settings.retry && retryPolicies(settings.retry)
-  return { ok: true, value: { name, concurrency, buffer, timeoutMs, retry, ...body } }
+  return { ok: true, value: { ...body, name, concurrency, buffer, timeoutMs, retry } }
 }
 
 function checkStage(value: unknown, catalogue: Catalogue): Checked<CheckedStage> {
