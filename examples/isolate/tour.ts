@@ -3,7 +3,7 @@ import type { StageInput, StageResult } from 'millrace'
 type Place = readonly [x: number, y: number]
 
 /**
- * Puts the shortest way through all stops into the context, by trying every one: 3 ms for 8 stops, hours for 14. It never
+ * Puts the shortest way through all stops into the context, by trying every one: milliseconds for 8, an hour for 14. It never
  * looks up from its work, so in the process's own thread nothing else would happen until it is done.
  */
 export function shortest({ event }: StageInput): StageResult {

@@ -21,7 +21,11 @@ test('stats of a running pipeline has a line for each stage and the sink; --json
       },
     },
   })
-  const server = await openServer(pipeline, { host: '127.0.0.1', port: 0, limits: { bodyBytes: 1024, batch: 10, depth: 64 } })
+  const server = await openServer(pipeline, {
+    host: '127.0.0.1',
+    port: 0,
+    limits: { bodyBytes: 1024, batch: 10, depth: 64 },
+  })
   const cwd = mkdtempSync(join(tmpdir(), 'millrace-stats-'))
   onTestFinished(async () => {
     await server.close(0)

@@ -4,8 +4,10 @@ import { createPluginContext, recordingLog } from '../../testing/plugin-context.
 import { stageInputOf } from '../../testing/stage-cases.ts'
 import { nodePlatform } from '../platform.ts'
 import type { StageInput, StageResult } from '../stage.ts'
+import { Pool } from './pool.ts'
 import type { IsolateSetting } from './setting.ts'
 import { isolatedStage } from './stage.ts'
+import { startThread } from './thread.ts'
 
 const directory = import.meta.dirname
 const shared: IsolateSetting = { isShared: true, pool: { workers: 2, memoryMb: 64 } }
@@ -121,6 +123,18 @@ describe('a thread', () => {
     for (let i = 0; i < 3; i++) await expect(exit({}, { subject: 'poison' })).rejects.toThrow('exit code 7')
     await expect(exit()).resolves.toBe(undefined)
     expect(performance.now() - beganAt).toBeGreaterThan(650)
+  })
+
+  test('that the system does not give is asked for again, and calls wait', async () => {
+    let refusals = 3
+    const pool = new Pool(own.pool, (...given) => {
+      if (refusals-- > 0) throw new Error('no thread can be made')
+      return startThread(...given)
+    })
+    onTestFinished(() => pool.close())
+    const target = { url: new URL('functions.test-support.ts', import.meta.url).href, name: 'nothing' }
+    await pool.load(target, createPluginContext())
+    expect(refusals).toBe(-1)
   })
 
   test('that nobody is free for in time leaves the call uncounted', async () => {

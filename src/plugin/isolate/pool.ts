@@ -29,13 +29,16 @@ export interface PoolSettings {
  */
 export class Pool {
   readonly #settings: PoolSettings
+  readonly #start: typeof startThread
   readonly #threads = new Set<Thread>()
   readonly #waiting = new Set<Job>()
   #deaths = 0
   #pause: NodeJS.Timeout | undefined
 
-  constructor(settings: PoolSettings) {
+  /** `start` is another one in tests only. */
+  constructor(settings: PoolSettings, start = startThread) {
     this.#settings = settings
+    this.#start = start
   }
 
   /** Rejects when the function cannot be loaded. */
@@ -82,7 +85,19 @@ export class Pool {
   #freeThread(): Thread | undefined {
     for (const thread of this.#threads) if (thread.isFree) return thread
     if (this.#threads.size >= this.#settings.workers || this.#pause !== undefined) return undefined
-    const thread = startThread(this.#settings.memoryMb, {
+    try {
+      const thread = this.#startThread()
+      this.#threads.add(thread)
+      return thread
+    } catch {
+      // The system gives no thread now: calls wait, and those whose time ends meanwhile are made again.
+      this.#startLater()
+      return undefined
+    }
+  }
+
+  #startThread(): Thread {
+    return this.#start(this.#settings.memoryMb, {
       onFree: () => {
         this.#deaths = 0
         this.#pump()
@@ -93,8 +108,6 @@ export class Pool {
         this.#pump()
       },
     })
-    this.#threads.add(thread)
-    return thread
   }
 
   #startLater(): void {
