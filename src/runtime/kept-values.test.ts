@@ -5,7 +5,7 @@ import type { KeptRow } from '../core/ledger-state.ts'
 import { type Kept, KeptValues, keptChange } from './kept-values.ts'
 
 /** A store that takes over what was left only at a flush. */
-function world(capacity?: number) {
+function world(capacity?: number, isNew = false) {
   const stored = new Map<string, KeptRow>()
   let unwritten: KeptRow[] = []
   let reads = 0
@@ -32,6 +32,7 @@ function world(capacity?: number) {
     },
     flush,
     onDue: (at: number) => void due.push(at),
+    isNew,
   }
   return {
     stored,
@@ -97,27 +98,42 @@ test('a value is frozen, removed by null, and tells when it is due', async () =>
   expect(await use(values, 'a', ({ value }) => value)).toBeUndefined()
 })
 
-test('what is forgotten to make room is read again as it was last left, whatever is under way', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), fc.boolean()), { maxLength: 120 }),
-      async (steps) => {
-        const { values, flush } = world(8)
-        const expected = new Map<string, number>()
-        const work: unknown[] = []
-        for (const [number, waits] of steps) {
-          const key = `k${number}`
-          expected.set(key, (expected.get(key) ?? 0) + 1)
-          work.push(add(values, key))
-          if (waits) await new Promise((resolve) => setImmediate(resolve))
-        }
-        await Promise.all(work)
-        await flush()
-        const got = new Map<string, Json | undefined>()
-        for (const key of expected.keys()) got.set(key, await use(values, key, ({ value }) => value))
-        expect(Object.fromEntries(got)).toEqual(Object.fromEntries(expected))
-      },
-    ),
-    { numRuns: 100 },
-  )
+test('of a new stage nothing is read before something was forgotten', async () => {
+  const { values, reads, flush } = world(8, true)
+  for (let n = 0; n < 8; n++) expect(values.acquire(`k${n}`)).not.toBeInstanceOf(Promise)
+  for (let n = 0; n < 8; n++) values.release(`k${n}`)
+  expect(await Promise.all([add(values, 'k1'), add(values, 'k1')])).toEqual([1, 2])
+  expect(reads()).toBe(0)
+  for (let n = 0; n < 12; n++) await add(values, `m${n}`)
+  await flush()
+  expect(await add(values, 'k1')).toBe(3)
+  expect(reads()).toBe(1)
 })
+
+test.each([false, true])(
+  'what is forgotten to make room is read again as it was last left, new (%s) or not',
+  async (isNew) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), fc.boolean()), { maxLength: 120 }),
+        async (steps) => {
+          const { values, flush } = world(8, isNew)
+          const expected = new Map<string, number>()
+          const work: unknown[] = []
+          for (const [number, waits] of steps) {
+            const key = `k${number}`
+            expected.set(key, (expected.get(key) ?? 0) + 1)
+            work.push(add(values, key))
+            if (waits) await new Promise((resolve) => setImmediate(resolve))
+          }
+          await Promise.all(work)
+          await flush()
+          const got = new Map<string, Json | undefined>()
+          for (const key of expected.keys()) got.set(key, await use(values, key, ({ value }) => value))
+          expect(Object.fromEntries(got)).toEqual(Object.fromEntries(expected))
+        },
+      ),
+      { numRuns: 100 },
+    )
+  },
+)

@@ -46,6 +46,8 @@ export interface KeptSurroundings {
   /** Resolves when everything changed so far is in the store. */
   readonly flush: () => Promise<void>
   readonly onDue: (dueAt: number) => void
+  /** Nothing is stored of the stage yet. */
+  readonly isNew?: boolean | undefined
 }
 
 /** Values in memory; beyond, those that have not been used for longest are forgotten once they are stored. */
@@ -67,16 +69,19 @@ export class KeptValues {
   #wanted = new Map<string, { resolve(): void; reject(error: unknown): void }[]>()
   #changes = 0
   #isForgetting = false
+  /** All that is stored is in memory, too: what is not there is nowhere. */
+  #isWhole: boolean
 
   constructor(stage: string, around: KeptSurroundings, capacity = mostValues) {
     this.#stage = stage
     this.#around = around
     this.#capacity = capacity
+    this.#isWhole = around.isNew === true
   }
 
   /** Answers what is kept under the key when it is free and in memory, at once where that is so; then it is the caller's. */
   acquire(key: string): Kept | Promise<Kept> {
-    const known = this.#entries.get(key)
+    const known = this.#entries.get(key) ?? (this.#isWhole ? nothing : undefined)
     if (known === undefined || this.#busy.has(key)) return this.#acquireLater(key)
     this.#busy.set(key, [])
     return known
@@ -104,8 +109,8 @@ export class KeptValues {
     if (line === undefined) this.#busy.set(key, [])
     else await new Promise<void>((resolve) => line.push(resolve))
     try {
-      if (!this.#entries.has(key)) await this.#read(key)
-      return this.#entries.get(key)!
+      if (!this.#entries.has(key) && !this.#isWhole) await this.#read(key)
+      return this.#entries.get(key) ?? nothing
     } catch (error) {
       this.release(key)
       throw error
@@ -152,7 +157,9 @@ export class KeptValues {
       await this.#around.flush()
       for (const [key, { change }] of this.#entries) {
         if (this.#entries.size <= this.#capacity * 0.9) break
-        if (change <= storedUpTo && !this.#busy.has(key)) this.#entries.delete(key)
+        if (change > storedUpTo || this.#busy.has(key)) continue
+        this.#entries.delete(key)
+        this.#isWhole = false
       }
     } finally {
       this.#isForgetting = false
@@ -160,7 +167,9 @@ export class KeptValues {
   }
 }
 
+const nothing: Entry = Object.freeze({ value: undefined, dueAt: undefined, change: 0 })
+
 function entryOf(row: KeptRow | undefined): Entry {
-  if (row === undefined || row.value === null) return { value: undefined, dueAt: undefined, change: 0 }
+  if (row === undefined || row.value === null) return nothing
   return { value: deepFreeze(JSON.parse(row.value) as Json), dueAt: row.dueAt, change: 0 }
 }

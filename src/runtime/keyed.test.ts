@@ -21,7 +21,11 @@ const keyed = (stage: Partial<Stage> & Pick<Stage, 'process'>, isPure = false) =
     create: () => ({ keyOf: ({ event }) => event.subject, ...stage }),
   })()
 
-async function world(use: ReturnType<typeof keyed>, retry = { attempts: 2, delays: ['1s'] }) {
+async function world(
+  use: ReturnType<typeof keyed>,
+  retry = { attempts: 2, delays: ['1s'] },
+  after: readonly ReturnType<typeof keyed>[] = [],
+) {
   const platform = createVirtualPlatform()
   const sink = recordingSink()
   const errors: string[] = []
@@ -29,7 +33,13 @@ async function world(use: ReturnType<typeof keyed>, retry = { attempts: 2, delay
   const pipeline = createPipeline(
     {
       store: memory(),
-      subscriptions: { work: { match: ['in.*'], stages: [{ use, retry, concurrency: 8 }], sink } },
+      subscriptions: {
+        work: {
+          match: ['in.*'],
+          stages: [{ use, retry, concurrency: 8 }, ...after.map((each) => ({ use: each, name: 'after', retry }))],
+          sink,
+        },
+      },
     },
     { platform, log },
   )
@@ -88,6 +98,23 @@ describe('what a stage keeps', () => {
     expect(await stateOf(bad)).toMatchObject({ state: 'dead' })
     expect(JSON.stringify(await stateOf(bad))).toContain('no key here')
     expect(await isAudited(pipeline)).toEqual([])
+  })
+
+  test('a keyOf that answers no text is a failed attempt that says so', async () => {
+    const { send, stateOf, platform } = await world(keyed({ keyOf: () => 5 as never, process: () => undefined }))
+    const one = await send('a')
+    await platform.advance(60_000)
+    expect(JSON.stringify(await stateOf(one))).toContain('keyOf answered something else than text')
+  })
+
+  test('is what the stage itself keeps: one that has no key keeps nothing under the key of another', async () => {
+    const first = keyed({ process: () => ({ outcome: 'ack', keep: { value: 1 } }) })
+    const second = keyed({ keyOf: () => undefined, process: () => ({ outcome: 'ack', keep: { value: 2 } }) })
+    const { send, stateOf, platform, keptOf } = await world(first, undefined, [second])
+    const one = await send('a')
+    await platform.advance(60_000)
+    expect(JSON.stringify(await stateOf(one))).toContain('there is no key for it')
+    expect(await keptOf('a')).toBe(1)
   })
 
   const cycle: Record<string, unknown> = {}

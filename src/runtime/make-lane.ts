@@ -30,6 +30,7 @@ export async function makeLane(
     store: around.store,
     flush: () => around.settler().flush(),
     onDue: (dueAt: number) => timers.expect(dueAt),
+    isNew: record.counters.matched === 0,
   }
   const lane: Lane = new Lane(
     {

@@ -39,9 +39,10 @@ export class Quarantine {
       this.#runSuspects()
       return false
     }
-    if ((this.#marked.get(lane) ?? -1) >= lane.examined) return true
-    this.#mark(lane)
-    return false
+    const marked = this.#marked.get(lane) ?? -1
+    // In good time, so that nothing waits for it.
+    if (marked - lane.examined < markAhead / 2) this.#mark(lane)
+    return marked >= lane.examined
   }
 
   /** An attempt of user code has ended. */
