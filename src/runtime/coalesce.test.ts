@@ -139,6 +139,90 @@ test('an older event put back from the dead letters does not follow a newer one 
   })
 })
 
+test('what stands for itself alone is delivered as it came', async () => {
+  const { platform, engine, received } = await coalescing()
+  await engine.publish(update(1))
+  await platform.advance(3000)
+  expect(received.get('s')!.map(({ event: { meta } }) => meta)).toEqual([{}])
+})
+
+/** Attempts that end only when they are told to, by the id of their event. */
+function hanging(...ids: readonly string[]) {
+  const ends = new Map(ids.map((id) => [id, Promise.withResolvers<Outcome | undefined>()]))
+  const answer: Answer = ({ event: { id } }) => ends.get(id)?.promise
+  return { answer, end: (id: string, outcome?: Outcome) => ends.get(id)!.resolve(outcome) }
+}
+
+// S0-38
+test('one that is due while an attempt is under way, or that waits for its turn, can still be superseded', async () => {
+  const { answer, end } = hanging('e1', 'e10')
+  const { platform, engine, received } = await coalescing(answer, { timeoutMs: 1e9, concurrency: 2, window: 6 })
+  const shownOf = () => received.get('s')!.map(({ event: { id } }) => id)
+  // One key is being delivered, another takes the second place.
+  await engine.publish(update(1, 'a'))
+  await engine.publish(update(10, 'b'))
+  await platform.advance(3000)
+  // Both are due now: one waits for the attempt before it, one for a place.
+  for (let i = 2; i < 9; i++) {
+    await engine.publish(update(i, 'a'))
+    await engine.publish(update(i + 20, 'c'))
+    await platform.advance(3000)
+  }
+  expect(shownOf()).toEqual(['e1', 'e10'])
+  end('e1')
+  end('e10')
+  await platform.advance(3000)
+  expect(received.get('s')!.map(shown).slice(2).sort()).toEqual([
+    ['e28', 7],
+    ['e8', 7],
+  ])
+  for (const subject of ['d', 'e', 'f', 'g', 'h']) await engine.publish(update(100, subject, subject))
+  for (const [i, subject] of ['d', 'e', 'f', 'g', 'h'].entries()) await engine.publish(update(40 + i, subject))
+  await platform.advance(3000)
+  expect(shownOf().slice(4).sort()).toEqual(['e100', 'e40', 'e41', 'e42', 'e43', 'e44'])
+  expect((await engine.audit()).problems).toEqual([])
+})
+
+test('one whose time to live ends while it waits for an attempt leaves its key free', async () => {
+  const { answer, end } = hanging('e1')
+  const ttl = { defaultMs: 5000, types: new Map() }
+  const { platform, engine, received } = await coalescing(answer, { timeoutMs: 1e9, ttl })
+  await engine.publish(update(1))
+  await platform.advance(3000)
+  await engine.publish(update(2))
+  await platform.advance(10_000)
+  end('e1')
+  await platform.advance(1000)
+  await engine.publish(update(3))
+  await platform.advance(3000)
+  expect(received.get('s')!.map(shown)).toEqual([
+    ['e1', 1],
+    ['e3', 1],
+  ])
+  const report = await engine.audit()
+  expect(report.problems).toEqual([])
+  expect(report.subscriptions[1]!.books).toMatchObject({ delivered: 2, expired: 1, superseded: 0, open: 0 })
+})
+
+test('a retry keeps its time over a restart, also for the newer event that takes over', async () => {
+  const platform = createVirtualPlatform()
+  const store = outliving(await memory().declaration.open({}, { directory: '.', platform }))
+  const outcomes: Outcome[] = [{ outcome: 'retry', delayMs: 60_000, reason: 'down' }]
+  const specs = [{ policy: policy('s', { coalesce }), answer: () => outcomes.shift() }]
+  const first = await engineWith(specs, store, true, { platform })
+  await first.engine.publish(update(1))
+  await platform.advance(3000)
+  const stopping = first.engine.stop()
+  await platform.advance(100)
+  await stopping
+  const { engine, received } = await engineWith(specs, store, true, { platform })
+  await engine.publish(update(2))
+  await platform.advance(50_000)
+  expect(received.get('s')).toEqual([])
+  await platform.advance(10_000)
+  expect(received.get('s')!.map(shown)).toEqual([['e2', 2]])
+})
+
 /** A store that outlives its engine: the process ends without closing it. */
 function outliving(store: Store): Store {
   return new Proxy(store, {

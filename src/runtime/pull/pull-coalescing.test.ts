@@ -38,7 +38,8 @@ async function opened(platform: VirtualPlatform, given?: Store) {
     store,
     engine,
     stop,
-    publish: (n: number, subject: string) => driven(platform, engine.publish([event(n, { subject })])),
+    publish: (n: number, subject: string, notBefore?: string) =>
+      driven(platform, engine.publish([event(n, { subject, notBefore })])),
     fetch: (limit = 100) => driven(platform, calls.fetchBatch({ limit })),
     confirm: (batch: FetchedBatch) => driven(platform, calls.confirm(batch.batch, batch)),
   }
@@ -79,6 +80,31 @@ test('what waits for clients is taken over by newer events until a client has it
   const report = await next.engine.audit()
   expect(report.subscriptions.flatMap(({ problems }) => problems)).toEqual([])
   expect((await next.engine.subscription('work')).counters).toMatchObject({ delivered: 3, superseded: 3, open: 0 })
+})
+
+test('one that is not to be given out yet takes no place from one that is, and the next one takes over both in time', async () => {
+  const platform = createVirtualPlatform()
+  const { publish, fetch, confirm, engine } = await opened(platform)
+  await publish(0, 'k')
+  await platform.advance(200)
+  await publish(1, 'k', new Date(platform.clock.now() + 3_600_000).toISOString())
+  const batch = (await fetch())!
+  expect(shown(batch)).toEqual([['e0', 1]])
+  await confirm(batch)
+  await publish(2, 'other')
+  await platform.advance(200)
+  await publish(3, 'other', new Date(platform.clock.now() + 3_600_000).toISOString())
+  await publish(4, 'other')
+  await platform.advance(200)
+  const second = (await fetch())!
+  expect(shown(second)).toEqual([['e2', 1]])
+  await confirm(second)
+  await platform.advance(7_200_000)
+  expect(shown(await fetch()).sort()).toEqual([
+    ['e1', 1],
+    ['e4', 2],
+  ])
+  expect((await engine.audit()).problems).toEqual([])
 })
 
 test('what a client has had stays as it is: it can still be confirmed late, and the newer one comes after it', async () => {
