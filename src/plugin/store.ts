@@ -221,7 +221,10 @@ export interface Store {
   /** Due time of the next `waiting` or `leased` row; undefined when there is none. */
   nextDue(subscription: string): Promise<number | undefined>
   held(subscription: string): Promise<readonly HeldRow[]>
-  /** Values that stages keep: by key in no particular order, in order of key, or in order of due time. */
+  /**
+   * Values that stages keep: by key in no particular order, in order of key, or in order of due time. In order of key they
+   * may be fewer than asked for when they are large; none only when there are no more.
+   */
   kept(subscription: string, query: KeptQuery): Promise<readonly KeptRow[]>
   /** The stages that keep values, in order of name. */
   keptStages(subscription: string): Promise<readonly string[]>

@@ -5,6 +5,7 @@ import { deadOwner } from './replay-shapes.ts'
 import { type Route, storeErrors } from './route.ts'
 import { schemaRoutes } from './schema-routes.ts'
 import * as shapes from './schemas.ts'
+import { stateRoutes } from './state-routes.ts'
 import { streamRoutes } from './stream-routes.ts'
 
 export type { Route } from './route.ts'
@@ -178,6 +179,7 @@ export const routes = {
   ...batchRoutes,
   ...schemaRoutes,
   ...replayRoutes,
+  ...stateRoutes,
   explainEvent: {
     method: 'GET',
     path: '/v1/explain/{sequence}',

@@ -23,6 +23,15 @@ import {
 } from './routes/replays.ts'
 import { readAsyncApi, redriveQuarantined } from './routes/schemas.ts'
 import { livez, readAudit, readError, readMetrics, readOpenApi, readyz } from './routes/service.ts'
+import {
+  cancelRebuild,
+  finishRebuild,
+  listState,
+  readRebuild,
+  readState,
+  readStateEntry,
+  startRebuild,
+} from './routes/state.ts'
 import { streamSubscription } from './routes/stream.ts'
 import { appendToStream, readStream } from './routes/streams.ts'
 import {
@@ -68,6 +77,13 @@ export const handlers: Readonly<Record<RouteName, Handler>> = {
   pauseReplay,
   resumeReplay,
   cancelReplay,
+  listState,
+  readState,
+  readStateEntry,
+  startRebuild,
+  readRebuild,
+  cancelRebuild,
+  finishRebuild,
   redriveQuarantined,
   readAsyncApi,
   explainEvent,

@@ -13,6 +13,8 @@ export interface Route {
   readonly query?: Schema | undefined
   /** A JSON body; read and checked before the route runs. */
   readonly body?: Schema | undefined
+  /** True when the last segment of the path may be empty. */
+  readonly isLastOptional?: boolean | undefined
   /** True when an empty body stands for an empty object. */
   readonly isBodyOptional?: boolean | undefined
   /** True for a stream, which may be opened with `?ticket=`. */

@@ -35,7 +35,7 @@ export function findRoute(method: string, path: string): Found {
   const segments = path.split('/')
   const allowed: string[] = []
   for (const entry of entries) {
-    const params = matchSegments(entry.segments, segments)
+    const params = matchSegments(entry, segments)
     if (params === undefined) continue
     if (entry.route.method === method) return { route: entry.route, handle: entry.handle, params }
     allowed.push(entry.route.method)
@@ -43,7 +43,7 @@ export function findRoute(method: string, path: string): Found {
   return { allowed }
 }
 
-function matchSegments(wanted: readonly string[], given: readonly string[]): readonly string[] | undefined {
+function matchSegments({ route, segments: wanted }: Entry, given: readonly string[]): readonly string[] | undefined {
   if (wanted.length !== given.length) return undefined
   const params: string[] = []
   for (const [i, segment] of wanted.entries()) {
@@ -53,7 +53,8 @@ function matchSegments(wanted: readonly string[], given: readonly string[]): rea
       continue
     }
     const value = decodeSegment(text)
-    if (value === undefined || value === '') return undefined
+    const mayBeEmpty = route.isLastOptional === true && i === wanted.length - 1
+    if (value === undefined || (value === '' && !mayBeEmpty)) return undefined
     params.push(value)
   }
   return params

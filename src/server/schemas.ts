@@ -3,6 +3,7 @@ import { settledStates } from '../core/outcome.ts'
 import { schema } from '../plugin/schema.ts'
 import { durabilities } from '../plugin/store.ts'
 import { subscriptionStates } from '../runtime/api.ts'
+import { rebuild } from './state-shapes.ts'
 
 const sequence = schema.number().int().min(1).describe('Place in the log')
 const count = schema.number().int().min(0)
@@ -160,6 +161,8 @@ export const subscription = schema.looseObject({
   open: count.describe('Deliveries not settled'),
   oldestAgeSeconds: schema.number(),
   counters: schema.record(schema.string(), count),
+  foldVersion: schema.string().optional().describe('For a projection: which version of its code made what it keeps'),
+  rebuild: rebuild.optional().describe('The rebuild of what it keeps, under way, or the last one since the start'),
   stages: schema
     .array(stepStats)
     .optional()

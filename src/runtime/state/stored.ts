@@ -17,9 +17,11 @@ export function storedState<Value>(
   const page = async ({ after, prefix, limit = defaultLimit }: StateListOptions): Promise<StatePage<Value>> => {
     if (!(Number.isSafeInteger(limit) && limit >= 1 && limit <= mostAtOnce))
       throw new AppError('bad-request', `reading the state of ${subscription} failed: limit is 1 to ${mostAtOnce}`)
-    const rows = await store.kept(subscription, { stage, after, prefix, limit: limit + 1 })
-    const entries = rows.slice(0, limit).map((row) => entryOf<Value>(row))
-    return rows.length > limit ? { entries, next: entries.at(-1)!.key } : { entries }
+    const rows = await store.kept(subscription, { stage, after, prefix, limit })
+    const entries = rows.map((row) => entryOf<Value>(row))
+    const last = entries.at(-1)?.key
+    const more = last === undefined ? [] : await store.kept(subscription, { stage, after: last, prefix, limit: 1 })
+    return more.length > 0 ? { entries, next: last } : { entries }
   }
   return {
     subscription,

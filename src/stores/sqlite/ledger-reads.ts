@@ -29,6 +29,9 @@ export function readLedgers(database: DatabaseSync, subscription?: string): Wire
   return rows.map((row) => ({ ...row }) as unknown as WireLedger)
 }
 
+/** A page of what stages keep ends here: values may be large. */
+const unitsPerPage = 4 * 1024 * 1024
+
 /** The reader's half of the ledger statements: flat rows in the order in which rows.ts decodes them. */
 export function createLedgerReads(database: DatabaseSync) {
   // Asked in the same statement, so that what is read is of one moment also when another ledger takes the name.
@@ -94,11 +97,14 @@ export function createLedgerReads(database: DatabaseSync) {
       const { stage, limit, prefix = '' } = query
       const isBefore = query.after === undefined || Buffer.compare(Buffer.from(query.after), Buffer.from(prefix)) < 0
       const [statement, least] = isBefore ? [from, prefix] : ([after, query.after!] as const)
-      if (prefix === '') return statement.all(subscription, stage, least, limit)
       const found: unknown[] = []
+      let units = 0
       for (const row of statement.iterate(subscription, stage, least, limit)) {
-        if (!(row as unknown as string[])[1]!.startsWith(prefix)) break
+        const [, key, , value] = row as unknown as string[]
+        if (!key!.startsWith(prefix)) break
         found.push(row)
+        units += value!.length
+        if (units > unitsPerPage) break
       }
       return found
     },

@@ -75,6 +75,23 @@ export const keptCases: readonly StoreCase[] = [
     },
   },
   {
+    promise: 'large kept values come in smaller pages, and none is left out',
+    ids: ['S3-14'],
+    async run({ open }) {
+      const store = await open()
+      const crm = await own(store, 'crm')
+      const large = JSON.stringify('x'.repeat(3 * 1024 * 1024))
+      for (const key of ['a', 'b', 'c']) await crm.change({ kept: [row(key, large)] })
+      const keys: string[] = []
+      for (let after: string | undefined; ; after = keys.at(-1)) {
+        const page = await store.kept('crm', { stage: 'count', after, limit: 100 })
+        if (page.length === 0) break
+        keys.push(...page.map(({ key }) => key))
+      }
+      assert.deepEqual(keys, ['a', 'b', 'c'])
+    },
+  },
+  {
     promise: 'kept values are written with the rest of their change or not at all, and go with their subscription',
     ids: ['G9', 'G21'],
     async run({ open }) {
