@@ -44,6 +44,65 @@ describe('the source poll', () => {
     expect(asked!.headers).toMatchObject({ authorization: 'Bearer key', accept: 'application/json' })
   })
 
+  // S1-12 S1-13
+  it('leaves filtering to the API: every parameter is sent with each request, and since with the first ones', async () => {
+    const reading = (id: number, domain: string, address: string, type: string, at: string) => ({
+      id,
+      domain,
+      address,
+      type,
+      at,
+    })
+    const rows = [
+      reading(1, 'home', 'boiler', 'temperature', '2026-01-01T00:00:00Z'),
+      reading(2, 'work', 'boiler', 'temperature', '2026-01-01T00:00:00Z'),
+      reading(3, 'home', 'attic', 'temperature', '2026-01-01T00:00:00Z'),
+      reading(4, 'home', 'boiler', 'pressure', '2026-01-01T00:00:00Z'),
+      reading(5, 'home', 'boiler', 'temperature', '2025-12-01T00:00:00Z'),
+      reading(6, 'home', 'boiler', 'temperature', '2026-01-01T00:00:01Z'),
+    ]
+    const api = await startApi(({ query: { since = '', ...wanted } }) => ({
+      body: rows.filter(
+        (row) => row.at >= since && Object.entries(wanted).every(([name, value]) => row[name as 'domain'] === value),
+      ),
+    }))
+    const filters = { domain: 'home', address: 'boiler', type: 'temperature' }
+    const world = createWorld({ url: api.url, params: filters, since: '24h', id: '$.id', cursorField: '$.at' })
+    await world.poll()
+    await world.poll()
+    expect(world.ids()).toEqual(['1', '6'])
+    expect(api.asked.map(({ query }) => query)).toEqual([
+      { ...filters, since: '2025-12-31T00:00:00Z' },
+      ...api.asked.slice(1).map(() => ({ ...filters, since: expect.stringMatching(/^2026-01-01T00:00:0[01]Z$/) })),
+    ])
+  })
+
+  // S1-61
+  it('begins at the cursor it is given, goes on from the stored one, and asks since only when it has neither', async () => {
+    let isEmpty = true
+    const api = await startApi(() => ({ body: isEmpty ? { items: [] } : { items: [{ id: 1 }], next: 'c8' } }))
+    const options = { url: api.url, items: '$.items', id: '$.id', cursor: '$.next', since: '1h' }
+    const world = createWorld({ ...options, start: 'c7' })
+    await world.poll()
+    await world.crash()
+    await world.poll()
+    isEmpty = false
+    await world.poll()
+    await world.crash()
+    await world.poll()
+    expect(api.asked.map(({ query }) => query['cursor'] ?? query['since'])).toEqual(['c7', 'c7', 'c7', 'c8', 'c8'])
+    expect(api.asked.every(({ query }) => query['since'] === undefined)).toBe(true)
+    await createWorld(options).poll()
+    expect(api.asked[5]!.query).toEqual({ since: '2025-12-31T23:00:00Z' })
+  })
+
+  it('refuses a cursor to begin at where there are no cursors', () => {
+    const given = { url: 'https://api.example', start: 'c7' }
+    expect(poll.declaration.options.safeParse(given).error?.issues).toMatchObject([
+      { path: ['start'], message: 'it has no effect without cursor or cursorField' },
+    ])
+  })
+
   it('takes the configuration of the contract as it is written', async () => {
     const api = await startApi(({ query }) => ({
       body: query['cursor'] === 'c1' ? { items: [], next: 'c1' } : { items: [{ id: 1, kind: 'x' }], next: 'c1' },

@@ -117,6 +117,7 @@ export const options = schema
     cursorParam: parameter(
       'The parameter that carries the cursor. Default: cursor, or since with cursorField.',
     ).optional(),
+    start: parameter('The cursor to begin with while there is none; it goes before since.').optional(),
     since: duration('How far back to begin while there is no cursor. Default: no limit is sent.').optional(),
     sinceParam: parameter(
       'The parameter that carries the beginning. Default: cursorParam with cursorField, else since.',
@@ -179,6 +180,8 @@ function* cursorProblems(given: Given): Generator<{ path: string; message: strin
     yield { path: 'cursorParam', message: 'it has no effect without cursor or cursorField' }
   if (overlap !== undefined && !hasCursor)
     yield { path: 'overlap', message: 'it has no effect without cursor or cursorField' }
+  if (given.start !== undefined && !hasCursor)
+    yield { path: 'start', message: 'it has no effect without cursor or cursorField' }
   if (given.sinceParam !== undefined && given.since === undefined)
     yield { path: 'sinceParam', message: 'it has no effect without since' }
   if (pageParam !== undefined && next === undefined)

@@ -33,7 +33,7 @@ export interface Step {
 
 type Options = Pick<
   PollOptions,
-  'cursor' | 'cursorField' | 'next' | 'since' | 'overlap' | 'timeFormat' | 'pageSize' | 'more'
+  'cursor' | 'cursorField' | 'next' | 'start' | 'since' | 'overlap' | 'timeFormat' | 'pageSize' | 'more'
 >
 
 const defaultOverlapMs = 1_000
@@ -44,8 +44,9 @@ export function firstTarget(bookmark: Bookmark, options: Options, nowMs: number)
     const { from, isStart, page } = bookmark.unfinished
     return { from, isStart, page }
   }
-  const { cursor, cursorField, since, overlap, timeFormat } = options
+  const { cursor, cursorField, start, since, overlap, timeFormat } = options
   const { value, lagMs = 0 } = bookmark
+  if (value === undefined && start !== undefined) return { from: start }
   if (value === undefined || (cursor === undefined && cursorField === undefined))
     return since === undefined ? {} : { from: writeTime(nowMs - since, timeFormat), isStart: true }
   const overlapMs = overlap ?? (cursorField === undefined ? 0 : defaultOverlapMs)
