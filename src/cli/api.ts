@@ -11,7 +11,7 @@ import { createHandler } from '../server/index.ts'
 import type { CliIo } from './io.ts'
 import { cliLog } from './log.ts'
 import { readOnlyPipeline } from './read-only.ts'
-import { type CommonOptions, findPlace, type Place, readSettings, type Settings, urlOf } from './settings.ts'
+import { adminTokenPath, type CommonOptions, findPlace, type Place, readSettings, type Settings, urlOf } from './settings.ts'
 
 /** The HTTP API, of a running server or of the store itself: commands speak one language to both. */
 export interface Api {
@@ -40,7 +40,7 @@ async function connect(io: CliIo, options: CommonOptions, access: Access): Promi
   // A module or a variable may say another address than the loose look found.
   const { host, port } = settings.plan.server
   const url = urlOf(host, port)
-  if (url !== place.url && (await isThere(url))) return remoteApi({ url, tokenPath: place.tokenPath })
+  if (url !== place.url && (await isThere(url))) return remoteApi({ url, tokenPath: adminTokenPath(settings) })
   return localApi(io, settings, access, url)
 }
 

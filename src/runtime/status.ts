@@ -105,5 +105,6 @@ export function retiredStatus(record: LedgerRecord, frontier: Sequence, head: Se
     open,
     counters: { ...record.counters, filtered: examined - record.start - matched, dead: record.deadRows, open },
     oldestAgeSeconds: 0,
+    ...(record.foldVersion !== undefined && { foldVersion: record.foldVersion }),
   }
 }

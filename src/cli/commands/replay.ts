@@ -5,6 +5,7 @@ import { type Api, withApi } from '../api.ts'
 import { eventTable, type WireEvent } from '../event-search.ts'
 import type { CliIo } from '../io.ts'
 import { count, counted, moment } from '../numbers.ts'
+import { pause } from '../pause.ts'
 import { createProgress } from '../progress.ts'
 import { partOf, replayText } from '../replay-text.ts'
 import { type CommonOptions, optionsOf } from '../settings.ts'
@@ -128,16 +129,4 @@ async function watch(io: CliIo, api: Api, begun: ReplayStatus): Promise<ReplaySt
   }
   progress.end()
   return status
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, ms)
-    signal.addEventListener('abort', end)
-  })
 }
