@@ -11,7 +11,15 @@ import { createHandler } from '../server/index.ts'
 import type { CliIo } from './io.ts'
 import { cliLog } from './log.ts'
 import { readOnlyPipeline } from './read-only.ts'
-import { adminTokenPath, type CommonOptions, findPlace, type Place, readSettings, type Settings, urlOf } from './settings.ts'
+import {
+  adminTokenPath,
+  type CommonOptions,
+  findPlace,
+  type Place,
+  readSettings,
+  type Settings,
+  urlOf,
+} from './settings.ts'
 
 /** The HTTP API, of a running server or of the store itself: commands speak one language to both. */
 export interface Api {
