@@ -71,6 +71,15 @@ test.each([
   expect(Object.keys(sink.received[0]!.context)).toEqual(['first', 'second', 'third'])
 })
 
+test('whoever published gets an answer when the crash comes after it, however soon', async () => {
+  const { stages } = counting('only')
+  await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { stages } } })
+  pipeline.crashAt('during-stage')
+  expect((await pipeline.publish(order)).status).toBe('stored')
+  await pipeline.idle()
+  expect(pipeline.hasCrashed).toBe(true)
+})
+
 // K7, K8
 test.each(['during-sink', 'after-sink-before-commit'] as const)(
   'crash %s: the sink is called again with the same message id',

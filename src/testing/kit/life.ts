@@ -8,6 +8,7 @@ import type { Log, Platform, Timer } from '../../core/platform.ts'
  * - `crashed`: no timer fires, nothing is called, written or logged; what waited will wait.
  * - `released`: what waited is told that the store is closed, and timers are real, so that sockets, threads and files which
  *   the end of a real process would take with it are closed.
+ * - `over`: as crashed, for ever.
  */
 export interface Life {
   readonly platform: Platform
@@ -17,6 +18,7 @@ export interface Life {
   readonly crashed: Promise<void>
   crash(): void
   release(): void
+  end(): void
   /** The answer that never comes, since the process ended first. */
   cutOff<T>(): Promise<T>
 }
@@ -26,23 +28,24 @@ const closeMs = 1000
 
 /** A process that lives on this platform. */
 export function createLife(platform: Platform, log: Log): Life {
-  let state: 'running' | 'crashed' | 'released' = 'running'
+  let state: 'running' | 'crashed' | 'released' | 'over' = 'running'
   const crashed = Promise.withResolvers<void>()
   const released = Promise.withResolvers<never>()
   released.promise.catch(() => undefined)
   const timers = new Set<Timer>()
   const isRunning = () => state === 'running'
 
+  const stopTimers = () => {
+    for (const timer of timers) timer.cancel()
+    timers.clear()
+  }
   const after = (delayMs: number, task: () => void): Timer => {
-    if (state === 'released') {
-      const real = setTimeout(task, Math.min(delayMs, closeMs))
-      return { cancel: () => clearTimeout(real) }
-    }
-    if (state === 'crashed') return { cancel: () => undefined }
-    const timer = platform.after(delayMs, () => {
+    if (state === 'crashed' || state === 'over') return { cancel: () => undefined }
+    const run = () => {
       timers.delete(timer)
       task()
-    })
+    }
+    const timer = state === 'released' ? realTimer(Math.min(delayMs, closeMs), run) : platform.after(delayMs, run)
     timers.add(timer)
     return {
       cancel() {
@@ -55,7 +58,7 @@ export function createLife(platform: Platform, log: Log): Life {
     platform: {
       clock: platform.clock,
       after,
-      soon: (task) => platform.soon(() => void (state !== 'crashed' && task())),
+      soon: (task) => platform.soon(() => void ((state === 'running' || state === 'released') && task())),
       random: platform.random,
       id: platform.id,
       digest: platform.digest,
@@ -73,14 +76,22 @@ export function createLife(platform: Platform, log: Log): Life {
     crash() {
       if (state !== 'running') return
       state = 'crashed'
-      for (const timer of timers) timer.cancel()
-      timers.clear()
+      stopTimers()
       crashed.resolve()
     },
     release() {
       state = 'released'
       released.reject(new AppError('store-closed', 'the process of this pipeline has crashed'))
     },
+    end() {
+      state = 'over'
+      stopTimers()
+    },
     cutOff: () => released.promise,
   }
+}
+
+function realTimer(delayMs: number, task: () => void): Timer {
+  const timer = setTimeout(task, delayMs)
+  return { cancel: () => clearTimeout(timer) }
 }

@@ -36,6 +36,8 @@ export interface Process {
   through<T extends object>(target: T): T
 }
 
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
 /** Coarser than in production: over three days, most of the time would go into looking. */
 const upkeepMs = 300_000
 
@@ -57,8 +59,9 @@ export function createProcess({ made, platform, log, store: shared, faults, unde
       upkeepMs: plan.subscriptions.some(({ policy }) => policy.dead.redrive !== undefined) ? undefined : upkeepMs,
     },
   )
+  // What was stored before the crash is answered: one turn later every such answer has come.
   const lost = (doing: string) =>
-    life.crashed.then(() => {
+    life.crashed.then(nextTurn).then(() => {
       throw new AppError('store-indeterminate', `${doing} failed: the process crashed before it was answered`)
     })
   const call = (doing: string, run: (pipeline: Pipeline) => unknown): unknown => {
@@ -80,6 +83,7 @@ export function createProcess({ made, platform, log, store: shared, faults, unde
     async release() {
       life.release()
       await pipeline.stop({ deadline: '0ms' })
+      life.end()
     },
     call,
     through: (target) =>
