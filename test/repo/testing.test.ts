@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { crashPoints } from '../../src/testing/kit/faults.ts'
 import { filesBelow, importsOf, isProduct, textOf } from './files.ts'
 
 const files = filesBelow('src/testing').filter(isProduct)
@@ -15,4 +16,9 @@ test('what is published for tests needs no test runner', () => {
 test('only tests use it', () => {
   const product = filesBelow('src').filter((path) => isProduct(path) && !path.startsWith('src/testing/'))
   expect(product.filter((path) => importsOf(path).some((name) => /\/testing\//.test(name)))).toEqual([])
+})
+
+test('the guide has every point at which a process can be made to crash', () => {
+  const rows = [...textOf('docs/guide/testing.md').matchAll(/^\| `([a-z-]+)` \| (.*) \|$/gm)]
+  expect(Object.fromEntries(rows.map(([, point, there]) => [point!, there!]))).toEqual(crashPoints)
 })
