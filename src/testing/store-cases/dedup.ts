@@ -23,7 +23,7 @@ const repeated = (
 export const dedupCases: readonly StoreCase[] = [
   {
     promise: 'the same batch written twice stores nothing new and answers the first sequences',
-    ids: ['S0-10', 'S0-13', 'G6'],
+    ids: ['S0-10', 'S0-13', 'S1-71', 'G6'],
     async run({ open }) {
       const store = await open()
       await fill(store, 3)

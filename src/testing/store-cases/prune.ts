@@ -19,7 +19,7 @@ export const pruneCases: readonly StoreCase[] = [
   },
   {
     promise: 'sequences are never used again, also when every event is gone',
-    ids: ['G29', 'G7'],
+    ids: ['S1-71', 'G29', 'G7'],
     async run({ open }) {
       const store = await open()
       await fill(store, 5)
