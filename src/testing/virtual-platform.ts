@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers'
 import type { Clock, Platform, Timer } from '../core/platform.ts'
 
 export interface VirtualPlatformOptions {

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { AppError } from '../../core/errors.ts'
 import type { Log, Platform, Timer } from '../../core/platform.ts'
 
@@ -6,8 +6,8 @@ import type { Log, Platform, Timer } from '../../core/platform.ts'
  * The life of one process of a test pipeline, and the platform that ends with it.
  * - `running`: everything goes through.
  * - `crashed`: no timer fires, nothing is called, written or logged; what waited will wait.
- * - `released`: what waited is told that the store is closed, and timers are real, so that sockets, threads and files which
- *   the end of a real process would take with it are closed.
+ * - `released`: what waited for an answer is told that the store is closed, what waited for a time goes on, and timers are
+ *   real, so that sockets, threads and files which the end of a real process would take with it are closed.
  * - `over`: as crashed, for ever.
  */
 export interface Life {
@@ -23,6 +23,11 @@ export interface Life {
   cutOff<T>(): Promise<T>
 }
 
+interface Waiting {
+  readonly task: () => void
+  timer?: Timer
+}
+
 /** How long what is left of a crashed process may take to close, at most. */
 const closeMs = 1000
 
@@ -32,25 +37,27 @@ export function createLife(platform: Platform, log: Log): Life {
   const crashed = Promise.withResolvers<void>()
   const released = Promise.withResolvers<never>()
   released.promise.catch(() => undefined)
-  const timers = new Set<Timer>()
+  const waiting = new Set<Waiting>()
   const isRunning = () => state === 'running'
 
+  const start = (each: Waiting, timerOf: (run: () => void) => Timer) => {
+    each.timer = timerOf(() => {
+      waiting.delete(each)
+      each.task()
+    })
+  }
   const stopTimers = () => {
-    for (const timer of timers) timer.cancel()
-    timers.clear()
+    for (const { timer } of waiting) timer?.cancel()
   }
   const after = (delayMs: number, task: () => void): Timer => {
-    if (state === 'crashed' || state === 'over') return { cancel: () => undefined }
-    const run = () => {
-      timers.delete(timer)
-      task()
-    }
-    const timer = state === 'released' ? realTimer(Math.min(delayMs, closeMs), run) : platform.after(delayMs, run)
-    timers.add(timer)
+    const each: Waiting = { task }
+    waiting.add(each)
+    if (state === 'running') start(each, (run) => platform.after(delayMs, run))
+    if (state === 'released') start(each, (run) => realTimer(Math.min(delayMs, closeMs), run))
     return {
       cancel() {
-        timers.delete(timer)
-        timer.cancel()
+        waiting.delete(each)
+        each.timer?.cancel()
       },
     }
   }
@@ -58,7 +65,7 @@ export function createLife(platform: Platform, log: Log): Life {
     platform: {
       clock: platform.clock,
       after,
-      soon: (task) => platform.soon(() => void ((state === 'running' || state === 'released') && task())),
+      soon: (task) => platform.soon(() => (isRunning() ? task() : void after(0, task))),
       random: platform.random,
       id: platform.id,
       digest: platform.digest,
@@ -82,6 +89,7 @@ export function createLife(platform: Platform, log: Log): Life {
     release() {
       state = 'released'
       released.reject(new AppError('store-closed', 'the process of this pipeline has crashed'))
+      for (const each of waiting) start(each, (run) => realTimer(0, run))
     },
     end() {
       state = 'over'

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { AppError } from '../../core/errors.ts'
 import type { Log, Platform } from '../../core/platform.ts'
 import { pipelineFromPlan } from '../../pipeline.ts'
@@ -38,6 +39,9 @@ export interface Process {
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 
+/** Methods of a pipeline that answer no promise. */
+const answersAtOnce = new Set<string>(['emit', 'stats', 'view', 'batches'] satisfies readonly (keyof Pipeline)[])
+
 /** Coarser than in production: over three days, most of the time would go into looking. */
 const upkeepMs = 300_000
 
@@ -65,8 +69,11 @@ export function createProcess({ made, platform, log, store: shared, faults, unde
       throw new AppError('store-indeterminate', `${doing} failed: the process crashed before it was answered`)
     })
   const call = (doing: string, run: (pipeline: Pipeline) => unknown): unknown => {
-    if (!life.isRunning)
-      throw new AppError('state-conflict', `${doing} failed: the process has crashed; call restart() first`)
+    if (!life.isRunning) {
+      const error = new AppError('state-conflict', `${doing} failed: the process has crashed; call restart() first`)
+      if (answersAtOnce.has(doing)) throw error
+      return Promise.reject(error)
+    }
     const answer = run(pipeline)
     return answer instanceof Promise ? Promise.race([answer, lost(doing)]) : answer
   }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { stage } from '../../plugin/stage-function.ts'
 import { webhook } from '../../sinks/webhook.ts'
 import { memory } from '../../stores/memory.ts'
@@ -67,7 +67,8 @@ test('a crash loses what is not in the store, and a restart goes on with what is
   await pipeline.publish(order)
   pipeline.crash()
   expect(pipeline.hasCrashed).toBe(true)
-  await expect(async () => pipeline.publish(order)).rejects.toThrow(/has crashed; call restart/)
+  await expect(pipeline.publish(order)).rejects.toThrow(/has crashed; call restart/)
+  expect(() => pipeline.stats()).toThrow(/has crashed; call restart/)
   await pipeline.restart()
   await pipeline.idle()
   // The sink was called before the crash, and nothing of it was stored.
@@ -169,4 +170,19 @@ test('everything of a pipeline is there: its HTTP API, pausing, replays, stoppin
   await expect(async () => pipeline.publish(order)).rejects.toMatchObject({ code: 'stopping' })
   await pipeline.restart()
   expect((await pipeline.publish(order)).status).toBe('duplicate')
+})
+
+test('timers that the test runner fakes do not hold it up', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const sink = recordingSink()
+  await using receiver = await fakeReceiver([500, 'timeout', 200])
+  const hook = webhook({ url: receiver.url })
+  await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { sink }, hook: { sink: hook } } })
+  await pipeline.publish(order)
+  await pipeline.clock.advance('1d')
+  expect(await pipeline.deliveries('hook')).toMatchObject([{ state: 'delivered', attempts: 3 }])
+  pipeline.crash()
+  await pipeline.restart()
+  expect(sink.received).toHaveLength(1)
 })

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers'
+import { clearTimeout, setTimeout } from 'node:timers'
 
 /** Ids of messages that a fake receiver holds back on purpose: nobody waits for their answers. */
 export const heldMessages = new Set<string>()
