@@ -108,9 +108,9 @@ const open = async (): Promise<number> =>
     0,
   )
 
+// What a killed process did not come to publish; what it did is a duplicate.
+if (numbers > 0) await pipeline.publish(Array.from({ length: Math.min(numbers, 500) }, (_, n) => scan(numbers - 1 - n)))
 if (mode === 'finish') {
-  // What a killed process did not come to publish; what it did is a duplicate.
-  for (let n = 0; n < numbers; n++) await pipeline.publish(scan(n))
   while ((await open()) > 0) await sleep(10)
   await pipeline.stop()
   process.stdout.write('finished\n')
