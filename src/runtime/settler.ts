@@ -47,6 +47,7 @@ export class Settler {
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
   #isFailing = false
+  #commits = 0
   lastError: string | undefined
   /** Why ledgers can never be written again, once that is so. */
   readonly lost = Promise.withResolvers<Error>()
@@ -184,7 +185,9 @@ export class Settler {
     }
     this.#dirty = new Set()
     const { ledger, epoch } = this.#frontier
-    ledgers.push({ subscription: frontierLedger, partition: 0, epoch, ledger: ledger.snapshot() })
+    this.#commits += 1
+    const frontier = { ...ledger.snapshot(), commit: this.#commits }
+    ledgers.push({ subscription: frontierLedger, partition: 0, epoch, ledger: frontier })
     const events = this.#derived
     this.#derived = []
     return events.length === 0 ? { ledgers } : { ledgers, ...commitOf(events, this.#isStreamed) }
@@ -206,9 +209,7 @@ export class Settler {
           )
           return
         }
-        this.#writtenFrontier = frontierOf(commit)
-        this.#isFailing = false
-        if (commit.events !== undefined) this.#onDerived()
+        this.#written(commit)
         return
       } catch (error) {
         this.lastError = messageOf(error)
@@ -225,21 +226,23 @@ export class Settler {
     }
   }
 
-  /** After an unknown outcome: the commit is atomic, so one of its ledgers tells whether it is stored. */
+  /** After an unknown outcome: the commit is atomic, so the number that it gives the frontier tells whether it is stored. */
   async #isThere(commit: Commit): Promise<boolean> {
-    const probe = commit.ledgers?.find(
-      (change) => change.subscription !== frontierLedger && change.ledger !== undefined,
-    )
-    if (probe?.ledger === undefined) return false
+    const { epoch } = this.#frontier
     try {
-      const stored = (await this.#store.ledgers()).find(({ subscription }) => subscription === probe.subscription)
-      if (stored === undefined || !isSameLedger(stored, probe.ledger)) return false
-      this.#writtenFrontier = frontierOf(commit)
-      this.#isFailing = false
+      const stored = (await this.#store.ledgers()).find(({ subscription }) => subscription === frontierLedger)
+      if (stored?.epoch !== epoch || stored.commit !== frontierOf(commit).commit) return false
+      this.#written(commit)
       return true
     } catch {
       return false
     }
+  }
+
+  #written(commit: Commit): void {
+    this.#writtenFrontier = frontierOf(commit).examined
+    this.#isFailing = false
+    if (commit.events !== undefined) this.#onDerived()
   }
 }
 
@@ -247,12 +250,6 @@ function isFinal(error: unknown): error is Error {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === 'store-closed'
 }
 
-function frontierOf(commit: Commit): number {
-  return commit.ledgers!.at(-1)!.ledger!.examined
-}
-
-function isSameLedger(a: LedgerState, b: LedgerState): boolean {
-  return (
-    a.examined === b.examined && JSON.stringify([a.pending, a.counters]) === JSON.stringify([b.pending, b.counters])
-  )
+function frontierOf(commit: Commit): LedgerState {
+  return commit.ledgers!.at(-1)!.ledger!
 }
