@@ -2,7 +2,7 @@ import { AppError } from '../core/errors.ts'
 import type { Pipeline } from '../runtime/api.ts'
 import type { FaceOptions, ServerLimits } from './context.ts'
 import { contextOf } from './context-of.ts'
-import type { Answer, HttpRequest } from './http.ts'
+import { type Answer, type HttpRequest, pageHeaders } from './http.ts'
 import { type LiveStreams, liveBody } from './live.ts'
 import { serve } from './serve.ts'
 
@@ -106,6 +106,7 @@ function responseOf({ status, type, headers, body, live }: Answer, isHead: boole
   if (type !== undefined) all.set('Content-Type', type)
   all.set('X-Content-Type-Options', 'nosniff')
   all.set('Cache-Control', 'no-store')
+  for (const [name, value] of Object.entries(pageHeaders)) all.set(name, value)
   if (live !== undefined) return new Response(liveBody(live, streams), { status, headers: all })
   if (isHead || body === undefined || typeof body === 'string') {
     return new Response(isHead || typeof body !== 'string' ? null : body, { status, headers: all })

@@ -32,6 +32,14 @@ export interface Answer {
   readonly live?: ViewConnection | undefined
 }
 
+/** What a browser is told that shows an answer as a page: to run nothing in it, frame it nowhere, and tell nobody of it. */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+}
+
 /** One header's text: the first when it was sent more than once. */
 export function headerOf(request: HttpRequest, name: string): string | undefined {
   const value = request.headers[name]

@@ -3,9 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ErrorCode, errorCodes } from '../core/errors.ts'
 import type { ServerContext } from './context.ts'
-import type { Answer } from './http.ts'
+import { type Answer, pageHeaders } from './http.ts'
 import { writeLive } from './live.ts'
 import { problem } from './problem.ts'
+
+const asPage: readonly string[] = Object.entries(pageHeaders).flat()
 
 /** Writes an answer. A body that was refused before it was read is read and thrown away for a moment, then cut off. */
 export function writeAnswer(
@@ -17,8 +19,8 @@ export function writeAnswer(
   const { status, type, body } = answer
   const headers: string[] = ['X-Content-Type-Options', 'nosniff']
   if (type !== undefined) headers.push('Content-Type', type)
-  // The answer to a POST is not kept by anybody.
-  if (message.method !== 'POST') headers.push('Cache-Control', 'no-store')
+  // The answer to a POST is not kept by anybody, and is no page.
+  if (message.method !== 'POST') headers.push('Cache-Control', 'no-store', ...asPage)
   if (answer.headers !== undefined)
     for (const [name, value] of Object.entries(answer.headers)) headers.push(name, value)
   // While draining every answer is the last of its connection: idle ones would keep the server open.
