@@ -306,6 +306,15 @@ test('a server that goes away while it is published to loses nothing that was co
   expect(second.stored + second.duplicate).toBe(200_000)
 })
 
+// SEC-81
+test('a signal does not open the inspector of a running server', { timeout: 60_000 }, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  running.child.kill('SIGUSR1')
+  expect(await post(order)).toMatchObject({ status: 'stored' })
+  running.child.kill('SIGTERM')
+  expect(await running.ended).toMatchObject({ code: 0, err: expect.not.stringContaining('Debugger listening') })
+})
+
 // SEC-43
 test('an error that nothing handles ends the process with 1, after what was acknowledged is safe', {
   timeout: 60_000,

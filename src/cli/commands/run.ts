@@ -47,6 +47,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
   if (level === undefined) {
     throw new AppError('usage', `--log ${options.log} is not known: use one of ${logLevels.join(', ')}`)
   }
+  keepInspectorShut()
   const settings = await readSettings(io, options)
   for (const warning of settings.warnings) io.err(`warning: ${clean(formatIssue(warning), 2_000)}`)
   const log = cliLog(io, level)
@@ -148,6 +149,11 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+/** Node opens its inspector at this signal, to whoever reaches the port; `--inspect` still does. SEC-81 */
+function keepInspectorShut(): void {
+  process.on('SIGUSR1', () => undefined)
 }
 
 /** A bug outside every net ends the process in an orderly way instead of leaving it half alive. SEC-43 */
