@@ -46,7 +46,8 @@ function rebuilding(keys: number, quickKeys: number): Variant {
     })
     const seconds = await secondsOf(async () => {
       await pipeline.rebuild('balances')
-      while (pipeline.rebuildStatus('balances')?.state !== 'done') await new Promise((resolve) => setTimeout(resolve, 5))
+      while (pipeline.rebuildStatus('balances')?.state !== 'done')
+        await new Promise((resolve) => setTimeout(resolve, 5))
     })
     await checkState(pipeline, total, distinct)
     return {
