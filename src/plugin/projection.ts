@@ -8,7 +8,7 @@ import type { StageEntry } from './stage-slot.ts'
 import type { HasState, StateReader } from './state.ts'
 
 /** The name of the stage that folds, in `state`, `explain` and dead letters. */
-export const foldStage = 'projection'
+const foldStage = 'projection'
 
 /** How events become a state. The functions are pure: what they answer follows from what they are given. */
 export interface ProjectionOptions<State, E extends Event<unknown> = Event, Pattern extends string = string> {
