@@ -107,17 +107,18 @@ function tune(database: DatabaseSync, { cacheBytes, maxPages }: DatabaseOptions)
 
 function requireSqlite(database: DatabaseSync): void {
   const version = text(database, 'SELECT sqlite_version()') ?? '0'
+  if (!isOldSqlite(version)) return
+  throw new AppError(
+    'store-unopenable',
+    `SQLite ${version} is too old, ${oldestSqlite.join('.')} or newer is needed. Use a newer Node.js.`,
+  )
+}
+
+/** True for a version that is not safe to use. */
+export function isOldSqlite(version: string): boolean {
   const parts = version.split('.').map(Number)
-  for (const [index, least] of oldestSqlite.entries()) {
-    const part = parts[index] ?? 0
-    if (part > least) return
-    if (part < least) {
-      throw new AppError(
-        'store-unopenable',
-        `SQLite ${version} is too old, ${oldestSqlite.join('.')} or newer is needed. Use a newer Node.js.`,
-      )
-    }
-  }
+  const at = oldestSqlite.findIndex((least, index) => (parts[index] ?? 0) !== least)
+  return at !== -1 && (parts[at] ?? 0) < oldestSqlite[at]!
 }
 
 /** The schema version; 0 for an empty file. Reads the header and the schema only, so it is fast on any size. */
