@@ -262,6 +262,8 @@ export class Ingest {
       },
       (error: unknown) => {
         this.#waiting -= records.length
+        // They may be there all the same, and nobody else would say so.
+        this.#onStored()
         throw error
       },
     )

@@ -45,8 +45,9 @@ async function commitBehind(store: Store, doors: Doors, given: readonly Commit[]
     return life.cutOff()
   }
   const failure = faults.nextFailure()
-  if (failure !== undefined) throw failure
+  if (failure?.isStored === false) throw failure.error()
   const results = await underWay.watch(store.commit(given))
+  if (failure !== undefined) throw failure.error()
   for (const [index, commit] of given.entries()) {
     if (results[index]?.kind !== 'ok') continue
     for (const [point, at] of pointsAfter(commit)) if (faults.hits(point, at)) life.crash()

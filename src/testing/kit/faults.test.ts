@@ -18,11 +18,22 @@ test('a full disk refuses what is published and holds up the ledgers, and nothin
   await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { sink } } })
   pipeline.failStore('disk full')
   await expect(pipeline.publish(order)).rejects.toMatchObject({ code: 'store-full' })
-  expect((await pipeline.publish(order)).status).toBe('stored')
+  pipeline.failStore('answer lost')
+  await expect(pipeline.publish(order)).rejects.toMatchObject({ code: 'store-indeterminate' })
+  expect((await pipeline.publish(order)).status).toBe('duplicate')
   pipeline.failStore('i/o error', 3)
   await pipeline.clock.advance('10s')
   expect(await pipeline.deliveries('crm')).toMatchObject([{ state: 'delivered', attempts: 1 }])
   expect(pipeline.log.lines.map(({ message }) => message)).toEqual(['writing the ledgers failed; it is tried again'])
+})
+
+test('an event whose write had an unknown end is delivered if it is there, without another one having to come', async () => {
+  const sink = recordingSink()
+  await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { sink } } })
+  pipeline.failStore('answer lost')
+  await expect(pipeline.publish(order)).rejects.toMatchObject({ code: 'store-indeterminate' })
+  await pipeline.idle()
+  expect(sink.sequences).toEqual([1])
 })
 
 test('what an old process still wants to write is refused by the epoch of the new one', async () => {

@@ -25,17 +25,27 @@ export interface CrashPlace {
   readonly nth?: number | undefined
 }
 
-/** How a store may fail. */
+/** How a write to the store may fail. */
 export const storeFailures = {
-  'disk full': () =>
-    new AppError('store-full', 'writing to the store failed: the test says that the disk is full. Nothing was stored.'),
-  'i/o error': () =>
-    new AppError(
-      'store-indeterminate',
-      'writing to the store failed: the test says that the disk has an i/o error. The write may or may not be there.',
-    ),
+  'disk full': {
+    isStored: false,
+    error: () =>
+      new AppError(
+        'store-full',
+        'writing to the store failed: the test says that the disk is full. Nothing was stored.',
+      ),
+  },
+  'i/o error': { isStored: false, error: unknownEnd },
+  'answer lost': { isStored: true, error: unknownEnd },
 } as const
 export type StoreFailure = keyof typeof storeFailures
+
+function unknownEnd(): AppError {
+  return new AppError(
+    'store-indeterminate',
+    'writing to the store failed: the test says so. The write may or may not be there.',
+  )
+}
 
 /** What goes wrong in a test, and when. */
 export interface Faults {
@@ -46,8 +56,8 @@ export interface Faults {
   /** True when the crash is to come here, now. */
   hits(point: CrashPoint, at?: { readonly subscription?: string; readonly stage?: string }): boolean
   failStore(how: StoreFailure, times: number): void
-  /** What the next write is to fail with. */
-  nextFailure(): AppError | undefined
+  /** How the next write is to fail. */
+  nextFailure(): (typeof storeFailures)[StoreFailure] | undefined
 }
 
 /** No faults yet. */
@@ -79,7 +89,7 @@ export function createFaults(): Faults {
     nextFailure() {
       if (failing === undefined || failing.left <= 0) return undefined
       failing.left -= 1
-      return storeFailures[failing.how]()
+      return storeFailures[failing.how]
     },
   }
 }
