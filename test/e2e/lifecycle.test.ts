@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type AppError, openPipeline } from 'millrace'
 import { defineSource, schema } from 'millrace/plugin'
+import { memory } from 'millrace/stores/memory'
 import { sqlite } from 'millrace/stores/sqlite'
 import { recordingSink } from 'millrace/testing'
 import { expect, onTestFinished, test } from 'vitest'
@@ -107,3 +108,38 @@ test('what is new is counted, a duplicate wakes nobody, and meta is an empty obj
   await waiting
   expect(woken).toEqual(['woken'])
 })
+
+// SEC-87
+test.each(['memory', 'sqlite'] as const)(
+  'embedded, on %s, it adds nothing to the process that others notice',
+  async (kind) => {
+    const events = [
+      'exit',
+      'beforeExit',
+      'uncaughtException',
+      'unhandledRejection',
+      'warning',
+      'SIGTERM',
+      'SIGINT',
+      'SIGUSR1',
+    ]
+    const look = () => ({
+      listeners: Object.fromEntries(events.map((name) => [name, process.listenerCount(name)])),
+      names: process.eventNames().length,
+      open: process.getActiveResourcesInfo().filter((type) => /server|process|udp/i.test(type)),
+      globals: Object.getOwnPropertyNames(globalThis).length,
+      umask: process.umask(),
+      directory: process.cwd(),
+    })
+    const before = look()
+    const sink = recordingSink()
+    const store = kind === 'memory' ? memory() : sqlite({ path: join(folder(), 'events.db') })
+    const pipeline = await openPipeline({ store, subscriptions: { all: { sink } } }, { log: silent })
+    await pipeline.publish({ source: 'shop', id: '1', type: 'order.placed' })
+    await pipeline.idle()
+    expect(sink.received).toHaveLength(1)
+    expect(look()).toEqual(before)
+    await pipeline.stop()
+    expect(look()).toEqual(before)
+  },
+)
