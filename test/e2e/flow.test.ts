@@ -346,3 +346,45 @@ test('many workers write at once and the ledger stays right', async () => {
     expect((await pipeline.audit()).subscriptions.map(({ problems }) => problems)).toEqual([[], [], [], []])
   })
 })
+
+// S3-17
+test('consumers come, go and fail each by itself, and one that knows less of an event takes it all the same', async () => {
+  const placed = (id: string) => ({
+    ...order(id),
+    data: { total: 120, addedLater: { deep: [1] } },
+    meta: { newextension: 'x', 'not for CloudEvents': { a: 1 } },
+  })
+  /** A consumer of the first day: it reads one field. */
+  const totals: number[] = []
+  const old = recordingSink({
+    outcomes: ({ event }) => {
+      totals.push((event.data as { total: number }).total)
+      return { outcome: 'ack' }
+    },
+  })
+  const late = recordingSink()
+  const away = recordingSink({ outcomes: () => Promise.reject(new Error('its service is away')) })
+
+  await run(
+    { store: store(), subscriptions: { old: { sink: old }, late: { sink: recordingSink() } } },
+    async () => undefined,
+  )
+  // A deployment without `late`.
+  await run({ store: store(), subscriptions: { old: { sink: old } } }, async (pipeline) => {
+    expect((await pipeline.publish(placed('1'))).status).toBe('stored')
+    await vi.waitFor(() => expect(totals).toEqual([120]))
+  })
+  // One with it, and with a new consumer whose service is not there.
+  const subscriptions: PipelineConfig['subscriptions'] = {
+    old: { sink: old },
+    late: { sink: late },
+    new: { sink: away, retry: { attempts: 'unlimited', delays: ['10ms'] } },
+  }
+  await run({ store: store(), subscriptions }, async (pipeline) => {
+    await pipeline.publish(placed('2'))
+    await vi.waitFor(() => expect([totals.length, late.received.length]).toEqual([2, 2]))
+    const { data, meta } = placed('1')
+    expect(late.received[0]!.event).toMatchObject({ id: '1', data, meta })
+    expect(await pipeline.subscription('new')).toMatchObject({ open: 1, counters: { delivered: 0 } })
+  })
+})
