@@ -7,7 +7,7 @@ import { patient, runExample } from './run-example.ts'
 const readme = textOf('examples/iot/README.md')
 const said = [...readme.matchAll(/^because: (.*)$/gm)].map(([, reason]) => reason!)
 
-// S3-21, G9
+// S1-45, S3-21, G9
 test('the iot example does what its README says', { timeout: 60_000 }, async () => {
   const duty = await runExample('iot', {}, 'duty.yaml')
   const example = await runExample('iot', { DUTY_PORT: new URL(duty.url).port })
