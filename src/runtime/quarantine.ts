@@ -100,6 +100,8 @@ export class Quarantine {
     } finally {
       this.#isRunningOne = false
       this.#runSuspects()
+      // It may have room for more of the log, and a stage that answered at once has told nobody.
+      lane.pump()
     }
   }
 

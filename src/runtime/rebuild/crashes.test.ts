@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { AppError } from '../../core/errors.ts'
+import { noCounters } from '../../core/ledger-state.ts'
 import { memory } from '../../stores/memory.ts'
 import { sqlite } from '../../stores/sqlite.ts'
 import { testPipeline } from '../../testing/kit/test-pipeline.ts'
@@ -91,6 +92,26 @@ describe.each(['memory', 'sqlite'] as const)('over crashes, on the %s store', (k
 function onlyConflict(error: unknown): void {
   if (!(error instanceof AppError) || error.code !== 'state-conflict') throw error
 }
+
+// K5, G11
+test('after a crash a window full of suspects is worked off one by one, and it goes on behind them', async () => {
+  const { start, append, platform, store } = await world(0)
+  await append(Array.from({ length: 6000 }, () => 1))
+  const pending = Array.from({ length: 1024 }, (_, n) => n + 1)
+  const counters = { ...noCounters, matched: pending.length }
+  const examined = { start: 0, examined: pending.length, follows: false, state: 'running', counters } as const
+  for (const [name, state] of [
+    ['*', { ...examined, counters: noCounters, pending: [] }],
+    ['sums', { ...examined, pending, foldVersion: '1 of paid' }],
+  ] as const) {
+    const { epoch } = await store.openLedger(name, 0, 'a process that was killed', state)
+    await store.mark(name, 0, epoch, { upTo: 4000 })
+  }
+  const projected = sums()
+  const pipeline = await start(projected)
+  await platform.advance(5000)
+  expect(await projected.of(pipeline).get('a')).toEqual({ sum: 6000, count: 6000 })
+})
 
 // G9, K5
 test('a write that failed is made again also when another ledger of it looks as it is stored', async () => {

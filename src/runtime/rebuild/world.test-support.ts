@@ -25,22 +25,23 @@ export function sums(factor = 1, more: Partial<ProjectionOptions<Sum, Amount>> =
   })
 }
 
-/** How long each look of dispatch at the log takes: rebuilds of long logs take their time. */
-const readMs = 5
 const mostOfDispatch = 1024
 
-/** A store that outlives its pipelines, and the pipelines over it, in virtual time. */
-export async function world(open?: () => Promise<Store>) {
+/**
+ * A store that outlives its pipelines, and the pipelines over it, in virtual time. `readMs` is how long each look of dispatch
+ * at the log takes: rebuilds of long logs take their time.
+ */
+export async function world(readMs = 5) {
   const platform = createVirtualPlatform()
   const use = memory()
-  const store = await (open?.() ?? use.declaration.open({}, { directory: '.', platform }))
+  const store = await use.declaration.open({}, { directory: '.', platform })
   const lasting = new Proxy(store, {
     get(target, name) {
       if (name === 'close') return async () => undefined
       if (name === 'read')
         return async (...given: Parameters<Store['read']>) => {
           const isDispatch = given[1] > 1 && given[1] <= mostOfDispatch
-          if (isDispatch) await new Promise<void>((resolve) => platform.after(readMs, resolve))
+          if (isDispatch && readMs > 0) await new Promise<void>((resolve) => platform.after(readMs, resolve))
           return target.read(...given)
         }
       const value: unknown = Reflect.get(target, name)
