@@ -144,6 +144,25 @@ describe.each(storeKinds)('a staged subscription on the %s store', (kind) => {
     expect(await counters()).toMatchObject({ delivered: 1, open: 0 })
   })
 
+  // S1-72
+  test('however many events fail again and again, those that come after them have their turn', async () => {
+    const { pipeline, ran, publish } = await staged(kind, {
+      fail: ({ event }) => (event.id.startsWith('bad') ? later : ack),
+    })
+    await pipeline.publish(Array.from({ length: 600 }, (_, n) => order(`bad-${n}`)))
+    await pipeline.clock.advance('20s')
+    await pipeline.publish([order('good'), order('bad-late')])
+    await pipeline.clock.advance('20s')
+    expect(ran).toContain('fail good')
+    expect(ran).toContain('fail bad-late again')
+    // Nor does one of the failing take the turns of the others.
+    const tries = new Map(Array.from({ length: 600 }, (_, n) => [`bad-${n}`, 0]))
+    for (const line of ran) tries.set(line.split(' ')[1]!, (tries.get(line.split(' ')[1]!) ?? 0) + 1)
+    expect(Math.min(...[...tries].filter(([id]) => id !== 'good').map(([, count]) => count))).toBeGreaterThan(15)
+    await publish('good-too')
+    expect(ran).toContain('fail good-too')
+  })
+
   // S1-23
   test.each(['first', 'second', 'third'])('a discard in the %s stage ends the event there and then', async (where) => {
     const answer =
