@@ -10,7 +10,7 @@ const [folder, port, last] = process.argv.slice(2) as [string, string, string | 
 
 const pipeline = await openPipeline({
   store: sqlite({ path: join(folder, 'events.db') }),
-  subscriptions: { work: { sink: pull({ lease: '1500ms' }), start: 'beginning', ordering: 'key' } },
+  subscriptions: { work: { sink: pull({ lease: '4s' }), start: 'beginning', ordering: 'key' } },
 })
 if (last !== undefined) {
   const batches = pipeline.batches('work')
