@@ -103,6 +103,7 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
     controlReplay: refuse,
     rebuild: refuse,
     rebuildStatus: () => undefined,
+    rebuilt: async () => undefined,
     controlRebuild: refuse,
     state: <Value>(name: string, stage?: string) => stateAtRest<Value>(store, name, stage),
     stateStages: (name) => stagesAtRest(store, name),

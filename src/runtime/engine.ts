@@ -212,6 +212,7 @@ export class Engine implements Pipeline {
 
   readonly rebuild: RebuildDesk['rebuild'] = async (...args) => (await this.#settled()).rebuilds.rebuild(...args)
   readonly rebuildStatus: RebuildDesk['rebuildStatus'] = (name) => this.#live.rebuilds.rebuildStatus(name)
+  readonly rebuilt: RebuildDesk['rebuilt'] = async (name) => this.#live.rebuilds.rebuilt(name)
   readonly controlRebuild: RebuildDesk['controlRebuild'] = async (...args) =>
     (await this.#settled()).rebuilds.controlRebuild(...args)
 

@@ -135,6 +135,7 @@ export class Opened {
       onMoved: (listener: () => void) => this.dispatch.onMoved(listener),
       dispatch: () => this.dispatch,
       rebuildOf: (name: string) => this.rebuilds.rebuildStatus(name),
+      watch: this.watch,
     }
     this.lanes = new Lanes({
       around,

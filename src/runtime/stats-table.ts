@@ -50,6 +50,9 @@ export function formatStats(stats: Omit<PipelineStats, 'toString'>): string {
         steps,
       ),
     )
+  for (const { name, rebuild } of Object.values(stats.subscriptions))
+    if (rebuild !== undefined && rebuild.endedAt === undefined)
+      lines.push('', `rebuild of ${name}: ${rebuild.state}, event ${rebuild.examined} of ${rebuild.head}`)
   return lines.join('\n')
 }
 

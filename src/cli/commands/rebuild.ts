@@ -1,13 +1,12 @@
 import type { Command } from 'commander'
 import { AppError } from '../../core/errors.ts'
-import type { RebuildState, RebuildStatus } from '../../runtime/rebuild/face.ts'
+import type { RebuildStatus } from '../../runtime/rebuild/face.ts'
 import { type Api, withApi } from '../api.ts'
 import type { CliIo } from '../io.ts'
-import { count } from '../numbers.ts'
 import { pause } from '../pause.ts'
 import { createProgress } from '../progress.ts'
+import { rebuildText } from '../rebuild-text.ts'
 import { type CommonOptions, optionsOf } from '../settings.ts'
-import { clean, paint, type Style } from '../table.ts'
 
 interface RebuildCommandOptions extends CommonOptions {
   readonly force?: boolean
@@ -19,14 +18,6 @@ interface RebuildCommandOptions extends CommonOptions {
 
 /** How often its progress is asked for. */
 const lookEveryMs = 250
-
-const stateStyles: Readonly<Record<RebuildState, Style>> = {
-  building: 'cyan',
-  stuck: 'red',
-  switching: 'cyan',
-  done: 'green',
-  cancelled: 'dim',
-}
 
 /** `rebuild`: what a projection keeps, built again from the log. */
 export function register(program: Command, io: CliIo): void {
@@ -85,12 +76,4 @@ async function watch(io: CliIo, api: Api, path: string, begun: RebuildStatus): P
   }
   progress.end()
   return status
-}
-
-function rebuildText(io: CliIo, status: RebuildStatus): string {
-  const { subscription, state, reason, version, examined, head, delivered, dead, lost, open } = status
-  const others = Object.entries({ dead, lost, open }).filter(([, value]) => value > 0)
-  const numbers = [`${count(delivered)} events folded`, ...others.map(([name, value]) => `${count(value)} ${name}`)]
-  const why = reason === undefined ? '' : `: ${clean(reason, 500)}`
-  return `Rebuild of ${clean(subscription)}, version ${clean(version)}, is ${paint(io, stateStyles[state], state)} at event ${count(examined)} of ${count(head)}${why}. ${numbers.join(', ')}.`
 }

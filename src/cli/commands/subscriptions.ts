@@ -3,6 +3,7 @@ import type { SubscriptionStatus } from '../../runtime/api.ts'
 import { type Api, withApi } from '../api.ts'
 import type { CliIo } from '../io.ts'
 import { span } from '../numbers.ts'
+import { rebuildText } from '../rebuild-text.ts'
 import { type CommonOptions, optionsOf } from '../settings.ts'
 import { type Column, clean, paint, type Style, table } from '../table.ts'
 import { registerChanges } from './subscription-changes.ts'
@@ -80,8 +81,9 @@ async function list(io: CliIo, api: Api, json: boolean): Promise<void> {
   if (all.length === 0) return io.err(`${api.where} has no subscriptions yet: they begin when the pipeline runs`)
   if (api.pipeline !== undefined) io.err(`no server answers: this is what ${api.where} holds`)
   io.out(table(io, subscriptionColumns, all))
-  for (const { name, state, reason } of all) {
+  for (const { name, state, reason, rebuild } of all) {
     if (reason !== undefined) io.out(`${paint(io, 'bold', clean(name))} is ${state}: ${clean(reason)}`)
+    if (rebuild !== undefined && rebuild.endedAt === undefined) io.out(rebuildText(io, rebuild))
   }
 }
 

@@ -59,6 +59,8 @@ export interface RebuildDesk {
   rebuild(subscription: string, options?: RebuildOptions): Promise<RebuildStatus>
   /** The rebuild under way, or the last one since the start; undefined when there was none. */
   rebuildStatus(subscription: string): RebuildStatus | undefined
+  /** Resolves when none is under way any more, or it is stuck: with how it stands; at once when there was none. */
+  rebuilt(subscription: string): Promise<RebuildStatus | undefined>
   /** Throws `state-conflict` when there is none under way. */
   controlRebuild(subscription: string, action: RebuildAction): Promise<RebuildStatus>
 }

@@ -35,6 +35,25 @@ describe('a rebuild', () => {
     expect(await pipeline.subscription('sums')).toMatchObject({ state: 'running', lag: 0, rebuild: { state: 'done' } })
   })
 
+  test('is waited for until it is done, cancelled, stuck, or the pipeline stops', async () => {
+    const { start, stop, append, platform } = await world()
+    await append(numbers(5000))
+    const pipeline = await start(sums())
+    await platform.advance(1000)
+    expect(await pipeline.rebuilt('sums')).toBeUndefined()
+    await expect(pipeline.rebuilt('other')).rejects.toMatchObject({ code: 'subscription-unknown' })
+    const states: (string | undefined)[] = []
+    for (const end of ['done', 'cancelled', 'stopped']) {
+      await pipeline.rebuild('sums')
+      const rebuilt = pipeline.rebuilt('sums').then((status) => void states.push(status?.state))
+      const ending = end === 'cancelled' ? pipeline.controlRebuild('sums', 'cancel') : undefined
+      if (end === 'stopped') await stop(pipeline)
+      else await platform.advance(1000)
+      await Promise.all([rebuilt, ending])
+    }
+    expect(states).toEqual(['done', 'cancelled', 'building'])
+  })
+
   test('of a large log shows how far it is, while the subscription goes on', async () => {
     const { start, append, publish, platform } = await world()
     await append(numbers(20_000))

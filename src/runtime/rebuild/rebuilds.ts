@@ -7,6 +7,7 @@ import type { Dispatch } from '../dispatch.ts'
 import type { Lane } from '../lane.ts'
 import type { Lanes } from '../lanes.ts'
 import type { SubscriptionSpec } from '../setup.ts'
+import type { Watch } from '../watch.ts'
 import type { RebuildAction, RebuildDesk, RebuildOptions, RebuildStatus } from './face.ts'
 import { Job } from './job.ts'
 import { rebuildSpec } from './spec.ts'
@@ -21,6 +22,7 @@ export interface RebuildsSetup {
   readonly log: Log
   readonly lanes: Lanes
   readonly dispatch: () => Dispatch
+  readonly watch: Watch
   /** Throws what there is to say of a name that is no subscription with a ledger. */
   readonly laneOf: (subscription: string) => Lane
 }
@@ -102,6 +104,17 @@ export class Rebuilds implements RebuildDesk {
     return job === undefined ? this.#ended.get(subscription) : this.#status(job)
   }
 
+  async rebuilt(subscription: string): Promise<RebuildStatus | undefined> {
+    const { laneOf, watch } = this.#setup
+    laneOf(subscription)
+    for (;;) {
+      const changed = watch.next()
+      const status = this.rebuildStatus(subscription)
+      if (watch.isOver || (status?.state !== 'building' && status?.state !== 'switching')) return status
+      await changed
+    }
+  }
+
   controlRebuild(subscription: string, action: RebuildAction): Promise<RebuildStatus> {
     return this.#inTurn(async () => {
       this.#setup.laneOf(subscription)
@@ -149,6 +162,7 @@ export class Rebuilds implements RebuildDesk {
     const ended = job.end(state, this.#setup.store.head(), this.#setup.platform.clock.now())
     this.#ended.set(job.subscription, ended)
     this.#jobs.delete(job.subscription)
+    this.#setup.watch.changed()
     return ended
   }
 
