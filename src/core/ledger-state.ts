@@ -64,7 +64,7 @@ export interface LedgerState {
   readonly reason?: string | undefined
   /** Since when no attempt has succeeded, while that is so; wall milliseconds. */
   readonly failingSince?: number | undefined
-  /** Of the frontier: the how-manieth commit of its owner this is. */
+  /** Of the frontier: the how-manieth commit this is, over all its owners. */
   readonly commit?: number | undefined
   /** Which version of its stages made what they keep, where that can be made again from the log. */
   readonly foldVersion?: string | undefined

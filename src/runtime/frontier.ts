@@ -9,5 +9,5 @@ export function ownFrontier(record: LedgerRecord, position: () => Sequence): Own
   const align = (): void => {
     ledger.examined = position()
   }
-  return { name: record.subscription, epoch: record.epoch, ledger, align }
+  return { name: record.subscription, epoch: record.epoch, commit: record.commit, ledger, align }
 }

@@ -14,6 +14,8 @@ export interface OwnedLedger {
   readonly ledger: Ledger
   /** Nobody owns it any more: what still happens to it is not written. */
   readonly isGone?: boolean
+  /** Of the frontier: the number of its last commit, also of an owner before. */
+  readonly commit?: number | undefined
   /** Called just before its row is written: brings `examined` and `follows` up to date. */
   align(): void
 }
@@ -47,7 +49,7 @@ export class Settler {
   #running: Promise<void> | undefined
   #next: Promise<void> | undefined
   #isFailing = false
-  #commits = 0
+  #commits: number
   lastError: string | undefined
   /** Why ledgers can never be written again, once that is so. */
   readonly lost = Promise.withResolvers<Error>()
@@ -70,6 +72,7 @@ export class Settler {
     this.#log = log
     this.#frontier = frontier
     this.#writtenFrontier = frontier.ledger.examined
+    this.#commits = frontier.commit ?? 0
     this.#onDerived = onDerived
     this.#onWritten = onWritten
   }

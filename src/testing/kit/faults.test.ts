@@ -36,6 +36,26 @@ test('an event whose write had an unknown end is delivered if it is there, witho
   expect(sink.sequences).toEqual([1])
 })
 
+test('the first write of the ledgers after a restart is made again when it fails', async () => {
+  const deadly = stage('deadly', async () => undefined)
+  await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { stages: [deadly] } } })
+  await pipeline.publish(order)
+  pipeline.crash()
+  // From now on it runs alone. The write that counts the second crash is the only one of its process.
+  pipeline.crashAt('during-stage')
+  await pipeline.restart()
+  await pipeline.idle()
+  pipeline.failStore('answer lost')
+  await pipeline.restart()
+  pipeline.crash()
+  pipeline.failStore('disk full')
+  await pipeline.restart()
+  await pipeline.clock.advance('10s')
+  expect(await pipeline.dead('crm')).toHaveLength(1)
+  expect((await pipeline.events()).map(({ type }) => type)).toEqual(['order.placed', 'millrace.dead'])
+  expect(await pipeline.audit()).toMatchObject({ ok: true })
+})
+
 test('what an old process still wants to write is refused by the epoch of the new one', async () => {
   const written: Commit[] = []
   await using pipeline = await testPipeline({ store: memory(), subscriptions: { crm: { sink: recordingSink() } } })

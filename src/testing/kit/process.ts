@@ -43,7 +43,7 @@ const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const answersAtOnce = new Set<string>(['emit', 'stats', 'view', 'batches'] satisfies readonly (keyof Pipeline)[])
 
 /** Coarser than in production: over three days, most of the time would go into looking. */
-const upkeepMs = 300_000
+const upkeepMs = 1_800_000
 
 /** Makes a process; its pipeline is not started. */
 export function createProcess({ made, platform, log, store: shared, faults, underWay }: Shared): Process {
