@@ -11,7 +11,14 @@ export {
   type HandleOptions,
   type Loaded,
 } from './decider.ts'
-export { createPipeline, openPipeline, type PipelineOptions, pipelineFromPlan, type TypedPipeline } from './pipeline.ts'
+export {
+  createPipeline,
+  openPipeline,
+  type PipelineOf,
+  type PipelineOptions,
+  pipelineFromPlan,
+  type TypedPipeline,
+} from './pipeline.ts'
 export { createCatalogue } from './plugin/catalogue.ts'
 export { defineSink, defineSource, defineStage, defineStore } from './plugin/define.ts'
 export type { PipelineConfig } from './plugin/pipeline-config.ts'

@@ -5,6 +5,7 @@ export {
   type TestClock,
   type TestControls,
   type TestPipeline,
+  type TestPipelineOf,
   type TestPipelineOptions,
   type TypedTestPipeline,
   testPipeline,
