@@ -173,7 +173,7 @@ describe('saga', () => {
     await slow.platform.advance(20_000)
     expect(aborted).toEqual(['timed out after 20s'])
     expect(await slow.state()).toMatchObject({ status: 'compensated', reason: 'slow: timed out after 20s' })
-    const whole = await world({ steps: [{ name: 'slow', run: hang }], timeout: '5s' })
+    const whole = await world({ steps: [{ name: 'slow', run: hang }], within: '5s' })
     await whole.send('order.placed')
     await whole.platform.advance(5000)
     expect(aborted).toHaveLength(2)
@@ -362,7 +362,7 @@ describe('the configuration of a saga', () => {
       'subscriptions.a.stages[0].steps[1]: another step is named paid: what a saga remembers is kept by name',
     ])
     expect(problems(with_({ name: 'paid', event: 'payment.received' }))).toEqual([
-      'subscriptions.a.stages[0].steps[0]: it could wait for ever: give it, or the saga, a timeout',
+      'subscriptions.a.stages[0].steps[0]: it could wait for ever: give it a timeout, or the saga within',
     ])
     expect(problems(with_({ name: 'reserve', run: './reserve.ts' }))).toEqual([
       'subscriptions.a.stages[0].steps[0].run: a function is needed: write the saga in a module (use: ./order-saga.ts)',

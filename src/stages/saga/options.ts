@@ -70,18 +70,18 @@ export const sagaOptions = schema
     steps: stepsOption.describe('What is done, in order: each calls something or waits for an event.'),
     completed: outcome('The type of the event that is derived when all steps are done.'),
     compensated: outcome('The type of the event that is derived when all is taken back.'),
-    timeout: duration('How long it may take; then it is compensated. Default: as long as its steps.', 1).optional(),
+    within: duration('How long it may take; then it is compensated. Default: as long as its steps.', 1).optional(),
     keep: duration('How long the state is kept after the end. Default: 7d.', 1).prefault('7d'),
     early: duration('How long an event waits for a saga that has not begun. Default: 1d.', 1).prefault('1d'),
   })
-  .superRefine(({ steps, timeout }, context) => {
+  .superRefine(({ steps, within }, context) => {
     const seen = new Set<string>()
     for (const [index, step] of steps.entries()) {
       const at = (message: string): void => context.addIssue({ code: 'custom', path: ['steps', index], message })
       if (seen.has(step.name)) at(`another step is named ${step.name}: what a saga remembers is kept by name`)
       seen.add(step.name)
-      if (!('run' in step) && step.timeout === undefined && timeout === undefined)
-        at('it could wait for ever: give it, or the saga, a timeout')
+      if (!('run' in step) && step.timeout === undefined && within === undefined)
+        at('it could wait for ever: give it a timeout, or the saga within')
     }
   })
 
@@ -98,8 +98,8 @@ export function attemptMs(step: CheckedStep): number {
 }
 
 /** What the state machine knows of the steps. */
-export function planOf({ steps, timeout }: SagaOptions): SagaPlan {
-  return { steps: steps.map(stepPlanOf), timeoutMs: timeout }
+export function planOf({ steps, within }: SagaOptions): SagaPlan {
+  return { steps: steps.map(stepPlanOf), timeoutMs: within }
 }
 
 function stepPlanOf(step: CheckedStep): SagaStepPlan {
