@@ -46,8 +46,7 @@ function rebuilding(keys: number, quickKeys: number): Variant {
     })
     const seconds = await secondsOf(async () => {
       await pipeline.rebuild('balances')
-      while (pipeline.rebuildStatus('balances')?.state !== 'done')
-        await new Promise((resolve) => setTimeout(resolve, 5))
+      await pipeline.rebuilt('balances')
     })
     await checkState(pipeline, total, distinct)
     return {

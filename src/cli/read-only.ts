@@ -26,9 +26,6 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
   const configured = new Map(plan.subscriptions.map((each) => [each.policy.name, shapeOf(each)]))
   const known = async (): Promise<ReadonlyMap<string, Shape>> => new Map([...(await madeShapes(store)), ...configured])
   const wheres = new Map(plan.subscriptions.map(({ policy }) => [policy.name, policy.where]))
-  const refuse = async (): Promise<never> => {
-    throw new AppError('store-readonly', 'nothing was changed: the store is open for reading only')
-  }
   const subscriptions = async (): Promise<readonly SubscriptionStatus[]> => {
     const { records, frontier } = await ledgersOf(store)
     const planned = await known()
@@ -38,18 +35,13 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
   const close = (): Promise<void> => store.close()
   const see = createUpcasting(plan.schemas)
   return {
+    ...refused,
     store,
     reservedSources: new Set(),
-    publish: refuse,
-    ingest: refuse,
-    receive: refuse,
-    append: refuse,
-    appendRecords: refuse,
     readStream: (stream, options = {}) => readStream(store, see, stream, options),
     streamVersion: (stream, until) => versionUntil(store, stream, until),
     snapshots: { read: async () => undefined, write: async () => undefined },
     emit: () => false,
-    handler: refuse,
     stats: () => {
       throw new AppError('state-conflict', 'counters since the start are known to a running pipeline only')
     },
@@ -66,25 +58,12 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
     batches: () => {
       throw new AppError('state-conflict', 'batches are given out by a running pipeline only')
     },
-    pause: refuse,
-    resume: refuse,
     async dead(name, query) {
       const { records } = await ledgersOf(store)
       if (!records.some(({ subscription }) => subscription === name)) throw unknown(name)
       return store.dead(name, query)
     },
-    redrive: refuse,
     eventSchemas: plan.schemas,
-    redriveQuarantined: refuse,
-    discard: refuse,
-    drop: refuse,
-    subscribe: refuse,
-    unsubscribe: refuse,
-    configOf: refuse,
-    rotateSecret: refuse,
-    testDelivery: refuse,
-    rotateSecretKey: refuse,
-    replay: refuse,
     async dryRunReplay(name, options, signal) {
       const found = plan.subscriptions.find((each) => each.policy.name === name && hasLedger(each))
       if (found === undefined) throw unknown(name)
@@ -100,23 +79,53 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
       if (found === undefined) throw new AppError('not-found', `there is no replay ${id} of subscription ${name}`)
       return found
     },
-    controlReplay: refuse,
-    rebuild: refuse,
     rebuildStatus: () => undefined,
     rebuilt: async () => undefined,
-    controlRebuild: refuse,
     state: <Value>(name: string, stage?: string) => stateAtRest<Value>(store, name, stage),
     stateStages: (name) => stagesAtRest(store, name),
     explain: async (sequence, subscription) => explain(store, await known(), wheres, sequence, subscription),
     audit: () => auditStore(store),
     open: async () => undefined,
-    start: refuse,
-    run: refuse,
     stop: close,
     idle: async () => undefined,
     [Symbol.asyncDispose]: close,
   } as Pipeline
 }
+
+const refuse = async (): Promise<never> => {
+  throw new AppError('store-readonly', 'nothing was changed: the store is open for reading only')
+}
+
+/** What changes something. */
+const changing = [
+  'publish',
+  'ingest',
+  'receive',
+  'append',
+  'appendRecords',
+  'handler',
+  'pause',
+  'resume',
+  'redrive',
+  'redriveQuarantined',
+  'discard',
+  'drop',
+  'subscribe',
+  'unsubscribe',
+  'configOf',
+  'rotateSecret',
+  'testDelivery',
+  'rotateSecretKey',
+  'replay',
+  'controlReplay',
+  'rebuild',
+  'controlRebuild',
+  'start',
+  'run',
+] as const satisfies readonly (keyof Pipeline)[]
+const refused = Object.fromEntries(changing.map((name) => [name, refuse])) as Readonly<
+  Record<(typeof changing)[number], typeof refuse>
+>
 
 /** What is said of a subscription beside its ledger. */
 type Shape = Pick<SubscriptionStatus, 'sink' | 'match' | 'from' | 'origin' | 'version'>
