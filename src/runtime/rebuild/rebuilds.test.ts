@@ -196,6 +196,25 @@ describe('a rebuild', () => {
     await stopping
   })
 
+  test('keeps what it has not read from retention, and can itself be paused', async () => {
+    const { start, append, platform, store } = await world()
+    await append([1, 2, 3])
+    const projected = sums()
+    const pipeline = await start(projected, { retention: { age: '1h' } })
+    await platform.advance(200)
+    await pipeline.rebuild('sums')
+    await pipeline.pause('sums/rebuild')
+    await platform.advance(3 * 3_600_000)
+    expect(store.oldest()).toBe(1)
+    const { rebuild } = await pipeline.subscription('sums')
+    expect(rebuild).toMatchObject({ state: 'stuck', reason: 'it is paused: resume sums/rebuild' })
+    await pipeline.resume('sums/rebuild')
+    await platform.advance(2 * 3_600_000)
+    expect(pipeline.rebuildStatus('sums')).toMatchObject({ state: 'done', delivered: 3 })
+    expect(store.oldest()).toBe(4)
+    expect(await projected.of(pipeline).get('a')).toEqual({ sum: 6, count: 3 })
+  })
+
   test('of a paused subscription ends paused', async () => {
     const { start, append, platform } = await world()
     await append([1, 2])
