@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openPipeline, type PipelineConfig, stage } from 'millrace'
+import { createCatalogue, openPipeline, type PipelineConfig, stage } from 'millrace'
+import { pull } from 'millrace/sinks/pull'
 import { sqlite } from 'millrace/stores/sqlite'
 import { recordingSink } from 'millrace/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -110,6 +111,19 @@ test('a subscription that leaves with open deliveries, and a stage that is renam
       { subscription: 'crm', kind: 'sink', severity: 'note' },
     ],
   })
+})
+
+test('a name that somebody gave to a subscription while the pipeline ran is a problem', async () => {
+  const pipeline = await openPipeline(
+    { store: sqlite({ path: join(cwd, 'events.db') }) },
+    { catalogue: createCatalogue([pull]), directory: cwd },
+  )
+  await pipeline.subscribe('customer', { match: ['order.*'], sink: { type: 'pull' } })
+  await pipeline.stop()
+  expect(await check('{ other: {} }')).toMatchObject({ code: 0 })
+  const { code, out } = await check('{ customer: {} }')
+  expect(code).toBe(1)
+  expect(out).toContain('problem subscription customer is in the configuration, and one of this name was made')
 })
 
 test('the store is only read, also while it is open elsewhere', async () => {
