@@ -1,9 +1,10 @@
-// A process to be killed: publishes numbered events one after another and says each acknowledged one on stdout; its sink
-// appends what it delivers to a file. Arguments: the folder, and where to go on counting.
+// A process to be killed: publishes numbered events one after another and says each acknowledged one on stdout; its sinks
+// append what they deliver to files, and a stage counts. Arguments: the folder, and where to go on counting.
 import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openPipeline } from 'millrace'
 import { defineSink, schema } from 'millrace/plugin'
+import { aggregate } from 'millrace/stages/aggregate'
 import { sqlite } from 'millrace/stores/sqlite'
 
 const [folder, from] = process.argv.slice(2) as [string, string]
@@ -12,18 +13,15 @@ const recorder = defineSink({
   name: 'recorder',
   summary: 'Appends ids to a file.',
   delivers: 'At least once.',
-  options: schema.strictObject({}).optional(),
-  example: {},
-  create: () => {
+  options: schema.strictObject({ file: schema.string() }),
+  example: { file: 'delivered' },
+  create: ({ file }) => {
     let calls = 0
     return {
       async deliver(deliveries) {
         calls += 1
         if (calls % 7 === 0) return deliveries.map(() => ({ outcome: 'retry', reason: 'every seventh' }))
-        appendFileSync(
-          join(folder, 'delivered'),
-          deliveries.map(({ event }) => `${event.subject} ${event.id}\n`).join(''),
-        )
+        appendFileSync(join(folder, file), deliveries.map(({ event }) => `${event.subject} ${event.id}\n`).join(''))
         return undefined
       },
     }
@@ -33,13 +31,22 @@ const recorder = defineSink({
 const pipeline = await openPipeline({
   store: sqlite({ path: join(folder, 'events.db') }),
   subscriptions: {
-    all: { sink: recorder(), start: 'beginning', retry: { attempts: 'unlimited', delays: ['5ms'] } },
+    all: {
+      sink: recorder({ file: 'delivered' }),
+      start: 'beginning',
+      retry: { attempts: 'unlimited', delays: ['5ms'] },
+    },
     keyed: {
       match: ['odd.*'],
-      sink: recorder(),
+      sink: recorder({ file: 'in-order' }),
       ordering: 'key',
       start: 'beginning',
       retry: { attempts: 'unlimited', delays: ['5ms'] },
+    },
+    counted: {
+      match: ['odd.*'],
+      stages: [aggregate({ by: 'event.subject', count: 5, eventType: 'five.counted' })],
+      start: 'beginning',
     },
   },
 })
