@@ -73,13 +73,13 @@ export function compileExpression(text: string, names: readonly string[]): Compi
     const refused = inspect(run.ast, (name) => known.has(name) && uses.add(name))
     if (refused !== undefined) return { ok: false, problem: refused }
     const checked = run.check()
-    if (!checked.valid) return { ok: false, problem: problemOf(checked.error, names) }
+    if (!checked.valid) return { ok: false, problem: problemOf(checked.error, text, names) }
     const only = onlyOf(run.ast)
     const lenient = environment.parse(withNulls(text, run.ast))
     lenient.check()
     return { ok: true, expression: { text, uses, only, evaluate: (scope) => evaluate(text, lenient, scope) } }
   } catch (error) {
-    return { ok: false, problem: problemOf(error, names) }
+    return { ok: false, problem: problemOf(error, text, names) }
   }
 }
 
@@ -265,12 +265,18 @@ function isValue(node: unknown): boolean {
   return (node as { readonly op?: string }).op === 'value'
 }
 
-function problemOf(error: unknown, names: readonly string[]): string {
+function problemOf(error: unknown, text: string, names: readonly string[]): string {
   const { range } = error as { range?: { start?: number } }
   const at = range?.start === undefined ? '' : ` at character ${range.start + 1}`
   const line = firstLine(error)
-  const hint = line.startsWith('Unknown variable') ? `; there are: ${names.join(', ')}` : ''
-  return `not a valid expression${at}: ${line}${hint}`
+  return `not a valid expression${at}: ${line}${hintFor(line, text, names)}`
+}
+
+function hintFor(line: string, text: string, names: readonly string[]): string {
+  if (line === 'Unexpected character: =') return '; to compare, write =='
+  if (!line.startsWith('Unknown variable')) return ''
+  const isWord = /^[\w.-]+$/.test(text)
+  return `; there are: ${names.join(', ')}${isWord ? '. A text that stands for itself is written in quotes' : ''}`
 }
 
 const firstLine = (error: unknown): string => String((error as Error).message).split('\n')[0]!
