@@ -51,6 +51,13 @@ test('a Standard Schema may answer later', async () => {
   expect(await outcomes(validate({ schema: later }))).toMatchObject({ delivered: 1, dead: 1 })
 })
 
+test('a schema that stands in the configuration and is none is a problem of the configuration', () => {
+  const parsed = validate.declaration.options.safeParse({ schema: { type: 'objet' } })
+  expect(parsed.error?.issues).toMatchObject([
+    { path: ['schema'], message: expect.stringContaining('schema is invalid') },
+  ])
+})
+
 test('a schema that cannot be used keeps the pipeline from starting', async () => {
   await expect(outcomes(validate({ schema: './none.json' }))).rejects.toThrow(
     /making the stage validate failed: there is no file/,

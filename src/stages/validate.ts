@@ -6,15 +6,23 @@ import { schema } from '../plugin/schema.ts'
 import { writtenSchema } from '../plugin/schema-settings.ts'
 import type { StageResult } from '../plugin/stage.ts'
 
+const asOne = { version: 1, mode: 'reject' } as const
+
 /** Lets go on what fits a schema, and rejects or discards the rest. */
 export const validate = defineStage({
   name: 'validate',
   summary: 'Checks the data against a JSON Schema, and rejects or discards what does not fit.',
   isPure: true,
   options: schema.strictObject({
-    schema: writtenSchema.describe(
-      'A file with a JSON Schema (2020-12), relative to the configuration, or the schema itself; in code also a Standard Schema.',
-    ),
+    schema: writtenSchema
+      .superRefine((written, context) => {
+        // A file is read when the stage is made.
+        const made = typeof written === 'string' ? undefined : makeSchemaVersion(written, asOne, '.')
+        if (typeof made === 'string') context.addIssue({ code: 'custom', message: made })
+      })
+      .describe(
+        'A file with a JSON Schema (2020-12), relative to the configuration, or the schema itself; in code also a Standard Schema.',
+      ),
     onFailure: schema
       .enum(['reject', 'discard'])
       .describe('reject (default): into the dead letters; discard: settled as discarded, with the reason.')
@@ -22,7 +30,7 @@ export const validate = defineStage({
   }),
   example: { schema: './schemas/order.json' },
   create({ schema: written, onFailure: outcome = 'reject' }, { directory }) {
-    const made = makeSchemaVersion(written, { version: 1, mode: 'reject' }, directory)
+    const made = makeSchemaVersion(written, asOne, directory)
     if (typeof made === 'string') throw new AppError('config-invalid', `making the stage validate failed: ${made}`)
     const judge = (problems: readonly DataProblem[]): StageResult | undefined => {
       if (problems.length === 0) return undefined
