@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { AppError } from '../../core/errors.ts'
-import { failureOf } from './failure.ts'
+import { failureOf, openingFailure } from './failure.ts'
 import { migrations } from './migrations/index.ts'
 
 /** What the workers need to know to open the file; plain values, because it crosses threads. */
@@ -39,10 +39,18 @@ export function prepareRows(database: DatabaseSync, sql: string): StatementSync 
   return statement
 }
 
+function openFile(path: string, options: { readonly timeout: number; readonly readOnly?: boolean }): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { ...options, defensive: true })
+  } catch (error) {
+    throw openingFailure(error, path)
+  }
+}
+
 /** Opens the file for writing: checks that it is ours, brings the schema up to date, sets and reads back durability. */
 export function openForWriting(options: DatabaseOptions): DatabaseSync {
   const { path } = options
-  const database = new DatabaseSync(path, { defensive: true, timeout: 5000 })
+  const database = openFile(path, { timeout: 5000 })
   try {
     // First of all: what is not ours is not touched by a single pragma that writes.
     const version = checkOurs(database, path)
@@ -68,7 +76,7 @@ export function openForWriting(options: DatabaseOptions): DatabaseSync {
 
 /** Opens the file for reading beside the writer. */
 export function openForReading(options: DatabaseOptions): DatabaseSync {
-  const database = new DatabaseSync(options.path, { readOnly: true, defensive: true, timeout: 5000 })
+  const database = openFile(options.path, { readOnly: true, timeout: 5000 })
   try {
     const version = checkOurs(database, options.path)
     requireSqlite(database)
@@ -140,12 +148,7 @@ function checkOurs(database: DatabaseSync, path: string): number {
       return version
     }
   } catch (error) {
-    if (error instanceof AppError) throw error
-    throw new AppError(
-      'store-foreign',
-      `opening ${path}: it is not a SQLite database that can be read. Choose another path; the file was not changed.`,
-      { cause: error },
-    )
+    throw openingFailure(error, path)
   }
   throw new AppError(
     'store-foreign',

@@ -36,16 +36,63 @@ export function failureOf(error: unknown, doing: string): AppError {
     case primary.cantOpen:
       return make('store-indeterminate', 'Check the disk; sending the same events again is safe.')
     default:
-      return make('internal', 'This is a bug in the SQLite store.')
+      return fileFailure(error, make) ?? make('internal', 'This is a bug in the SQLite store.')
   }
+}
+
+/** What the file system said of a file beside the store: the lock, the anchor, a copy. */
+function fileFailure(error: unknown, make: (code: ErrorCode, advice: string) => AppError): AppError | undefined {
+  switch ((error as NodeJS.ErrnoException | null)?.code) {
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return make('store-readonly', 'Make the folder, and the file if it is there, writable for this user.')
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return make('store-full', 'Free space and try again.')
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'EISDIR':
+    case 'ENAMETOOLONG':
+    case 'ELOOP':
+      return make('store-unopenable', 'Give the path of a file in a folder that is there.')
+    case 'EMFILE':
+    case 'ENFILE':
+      return make('store-unopenable', 'Allow the process more open files.')
+    default:
+      return undefined
+  }
+}
+
+/** What a failure means while the file of a store is opened: readers of a log in WAL mode need to write beside it, too. */
+export function openingFailure(error: unknown, path: string): AppError {
+  if (error instanceof AppError) return error
+  const code = sqliteCode(error)
+  const because = error instanceof Error ? error.message : String(error)
+  if (code === primary.notADatabase || code === primary.corrupt) {
+    return new AppError(
+      'store-foreign',
+      `opening ${path}: it is not a SQLite database that can be read. Choose another path; the file was not changed.`,
+      { cause: error },
+    )
+  }
+  if (code === primary.readonly || code === primary.cantOpen) {
+    return new AppError(
+      'store-readonly',
+      `opening ${path}: ${because}. Make the file and its folder writable for this user, which reading needs, too; or read a copy elsewhere.`,
+      { cause: error },
+    )
+  }
+  return failureOf(error, `opening ${path}`)
 }
 
 /** A failed COMMIT of which it is not known what reached the disk. */
 export function indeterminate(error: unknown): AppError {
   const because = error instanceof Error ? error.message : String(error)
+  const act = isFull(error) ? 'Free space, and send the same events again' : 'Send the same events again'
   return new AppError(
     'store-indeterminate',
-    `committing to the SQLite store failed, and the write may or may not be there: ${because}. Send the same events again: what is there is answered as a duplicate.`,
+    `committing to the SQLite store failed, and the write may or may not be there: ${because}. ${act}: what is there is answered as a duplicate.`,
     { cause: error },
   )
 }

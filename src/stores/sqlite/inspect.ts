@@ -5,6 +5,7 @@ import { openForReading, prepareRows, scalar } from './database.ts'
 import { findInRun, keysPerPage, loadRuns, prepareRuns } from './dedup/run.ts'
 import { createPairHash } from './dedup/sip-hash.ts'
 import { failureOf } from './failure.ts'
+import { inspectStreams, type StreamPlace } from './inspect-streams.ts'
 import { createPrivate } from './lock.ts'
 import type { WriterData } from './protocol.ts'
 import { checksum, columnsPerEvent, eventColumns } from './record.ts'
@@ -52,6 +53,8 @@ export function createInspector({ database: options }: WriterData) {
       if (count < rowsPerSlice && expected <= head) problems.push(gap(expected, head))
       return { events: count, next: count < rowsPerSlice ? 0 : expected, problems }
     },
+    /** The index of streams, a slice at a time. */
+    streams: (after: StreamPlace | undefined) => inspectStreams(database, after),
     /** Sorted runs hold as many keys as they say; the identity of every thousandth event that should be in one is. */
     identities(): string[] {
       database.exec('BEGIN')
@@ -63,7 +66,11 @@ export function createInspector({ database: options }: WriterData) {
     },
     /** One snapshot for all of it: SQLite begins a backup again whenever the log grew between two steps. */
     async backup(path: string): Promise<number> {
-      createPrivate(path)
+      try {
+        createPrivate(path)
+      } catch (error) {
+        throw failureOf(error, `backing up to ${path}`)
+      }
       try {
         database.exec('BEGIN')
         database.prepare('SELECT count(*) FROM sqlite_schema').get()

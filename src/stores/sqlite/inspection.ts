@@ -5,6 +5,7 @@ import type { Sequence } from '../../core/event.ts'
 import type { Store } from '../../plugin/store.ts'
 import type { Heads } from './heads.ts'
 import type { InspectorOperations } from './inspect.ts'
+import type { StreamPlace } from './inspect-streams.ts'
 import { openPort, type Port } from './port.ts'
 import type { WriterData } from './protocol.ts'
 
@@ -51,6 +52,12 @@ export function inspectionMethods(
           events += slice.events
           from = slice.next
           onProgress?.(events, total)
+        }
+        for (let place: StreamPlace | undefined, isMore = true; isMore && problems.length < mostProblems; ) {
+          const slice = await inspector.call('streams', place)
+          problems.push(...slice.problems)
+          place = slice.next
+          isMore = place !== undefined
         }
         problems.push(...(await inspector.call('identities')))
         return { ok: problems.length === 0, events, problems: problems.slice(0, mostProblems) }

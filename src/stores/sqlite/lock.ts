@@ -2,7 +2,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, realpathSync, st
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../../core/errors.ts'
-import { sqliteCode } from './failure.ts'
+import { openingFailure, sqliteCode } from './failure.ts'
 
 /** Makes folder and file for this user only, and answers the one true path: links must not lead to two locks. */
 export function prepareFile(path: string): string {
@@ -42,14 +42,13 @@ export function createPrivate(path: string): void {
  */
 export function takeLock(path: string): { release(): void } {
   const lockPath = `${path}.lock`
-  createPrivate(lockPath)
-  const database = new DatabaseSync(lockPath, { timeout: 0 })
+  const database = openLock(lockPath)
   try {
     // Nothing is ever written, so it needs no journal file.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
-    if (sqliteCode(error) !== 5) throw error
+    if (sqliteCode(error) !== 5) throw openingFailure(error, lockPath)
     throw new AppError(
       'store-locked',
       `opening ${path}: another process has this store open. Stop that process, use its server, or open the store read-only.`,
@@ -57,4 +56,13 @@ export function takeLock(path: string): { release(): void } {
     )
   }
   return { release: () => database.close() }
+}
+
+function openLock(path: string): DatabaseSync {
+  try {
+    createPrivate(path)
+    return new DatabaseSync(path, { timeout: 0 })
+  } catch (error) {
+    throw openingFailure(error, path)
+  }
 }

@@ -68,3 +68,16 @@ test('forgetting is exact at once, and whole runs are deleted later', () => {
   expect(dedup.find(dedup.hash('s', 'id-700'))).toBe(1001)
   expect(dedup.forget(600)).toBe(0)
 })
+
+test('a long merge does not keep full tables in memory: they are sealed in between', () => {
+  const dedup = openDedup(memory(), { recentKeys: 1024, fanIn: 4 })
+  let most = 0
+  for (let n = 1; n <= 100_000; n += 500) {
+    addMany(dedup, n, 500)
+    dedup.work(2000)
+    most = Math.max(most, dedup.stats().frozen)
+  }
+  expect(most).toBe(1)
+  idle(dedup)
+  expect(missing(dedup, 1, 100_000)).toEqual([])
+})

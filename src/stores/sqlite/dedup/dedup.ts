@@ -90,6 +90,7 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
   let recent = createKeyTable(options.recentKeys)
   let recentFirst: Sequence = 0
   let recentLast: Sequence = 0
+  let sealing: Iterator<number, void> | undefined
   let job: Iterator<number, void> | undefined
 
   const hashed: Hash128 = new Uint32Array(4)
@@ -189,9 +190,7 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
     return undefined
   }
 
-  // Sealing first: it is what bounds memory.
   const nextJob = (): Generator<number, void> | undefined => {
-    if (frozen[0] !== undefined) return seal(frozen[0])
     if (!isLogTrimmed) return trim()
     if (dying.length > 0) return remove()
     const inputs = mergeable()
@@ -237,11 +236,15 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
     flush,
     work(budget) {
       for (let left = budget; left > 0; ) {
-        job ??= nextJob()
-        if (job === undefined) return
-        const step = job.next()
-        if (step.done === true) job = undefined
-        else left -= step.value
+        // Sealing goes before a merge that is under way, too: it is what bounds memory, and how long opening takes.
+        if (frozen[0] !== undefined) sealing ??= seal(frozen[0])
+        const isSealing = sealing !== undefined
+        if (!isSealing) job ??= nextJob()
+        const step = (sealing ?? job)?.next()
+        if (step === undefined) return
+        if (step.done !== true) left -= step.value
+        else if (isSealing) sealing = undefined
+        else job = undefined
       }
     },
     isBehind: () =>

@@ -86,27 +86,23 @@ export function loadRuns(database: DatabaseSync): Run[] {
     "SELECT run, tier, first, last, keys, pages FROM dedup_runs WHERE state = 'live' ORDER BY last",
   ).all()
   const parts = prepareRows(database, 'SELECT data FROM dedup_parts WHERE part >= ? AND part < ? ORDER BY part')
+  const size = prepareRows(database, 'SELECT total(length(data)) FROM dedup_parts WHERE part >= ? AND part < ?')
   return (rows as unknown as number[][]).map((row) => {
     const [run, tier, first, last, keys, pages] = row as [number, number, number, number, number, number]
-    const words: Uint32Array[] = []
-    for (const part of parts.iterate(run * partsPerRun, (run + 1) * partsPerRun))
-      words.push(wordsOf((part as unknown as [unknown])[0]))
-    const all = new Uint32Array(words.reduce((sum, part) => sum + part.length, 0))
+    const range = [run * partsPerRun, (run + 1) * partsPerRun] as const
+    const [bytes] = size.get(...range) as unknown as [number]
+    // Copied once, to where they stay: of many keys this is most of the memory that opening takes.
+    const filter = new Uint32Array(bytes / 4 - pages)
+    const heads = new Uint32Array(pages)
     let at = 0
-    for (const part of words) {
-      all.set(part, at)
-      at += part.length
+    for (const part of parts.iterate(...range)) {
+      const words = wordsOf((part as unknown as [unknown])[0])
+      const inFilter = Math.max(0, Math.min(words.length, filter.length - at))
+      filter.set(words.subarray(0, inFilter), at)
+      if (inFilter < words.length) heads.set(words.subarray(inFilter), at + inFilter - filter.length)
+      at += words.length
     }
-    return {
-      run,
-      tier,
-      first,
-      last,
-      keys,
-      pages,
-      filter: all.slice(0, all.length - pages),
-      heads: all.slice(all.length - pages),
-    }
+    return { run, tier, first, last, keys, pages, filter, heads }
   })
 }
 
