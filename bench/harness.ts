@@ -31,6 +31,10 @@ export interface Question {
   readonly ask: string
   /** Runs only with `--long` or by name. */
   readonly isLong?: boolean
+  /** Runs the compiled package, as users have it, instead of the sources. */
+  readonly isBuilt?: boolean
+  /** Flags of Node for a variant. */
+  readonly flags?: Readonly<Record<string, readonly string[]>>
   readonly variants: Readonly<Record<string, Variant>>
   readonly targets: readonly Target[]
 }

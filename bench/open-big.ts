@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Question, Variant } from './harness.ts'
-import { serveMillrace } from './serve.ts'
+import { conditions, serveMillrace } from './serve.ts'
 
 /** A sink whose far side is away: every attempt waits for its next one. */
 const awaySink = `
@@ -41,7 +41,7 @@ const opening: Variant = async (context) => {
   writeFileSync(join(directory, 'away.ts'), awaySink)
   const script = join(directory, 'fill.ts')
   writeFileSync(script, filler(import.meta.dirname, directory, total, waiting))
-  const child = spawn(process.execPath, ['--conditions=millrace-source', script], {
+  const child = spawn(process.execPath, [...conditions, script], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   const signal = await new Promise((resolve) => child.once('exit', (_, by) => resolve(by)))
@@ -63,6 +63,7 @@ const opening: Variant = async (context) => {
 export const question: Question = {
   ask: 'How soon is a big store ready after kill -9, and with how much memory? (10 million events, 100,000 waiting retries, from starting the process to /readyz 200)',
   isLong: true,
+  isBuilt: true,
   variants: { millrace: opening },
   targets: [
     { says: 'ms until ready', value: (of) => of['millrace']!['readyMs']!, at: 'most', goal: 2_000, holdsQuick: false },

@@ -3,12 +3,24 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { buildPackage } from './built.ts'
 import type { Measures, Question } from './harness.ts'
 import { commitNow, machineNow } from './machine.ts'
 import { type Answer, answerOf, type Report, reportText, textOf } from './report.ts'
 
 const here = import.meta.dirname
-const parts = new Set(['run', 'child', 'harness', 'machine', 'report', 'load', 'serve', 'pipelines', 'webhook-runs'])
+const parts = new Set([
+  'run',
+  'built',
+  'child',
+  'harness',
+  'machine',
+  'report',
+  'load',
+  'serve',
+  'pipelines',
+  'webhook-runs',
+])
 const known = readdirSync(here)
   .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
   .map((file) => file.slice(0, -3))
@@ -30,12 +42,22 @@ if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
   process.exit(2)
 }
 
+let built: string | undefined
+
 /** One variant in a fresh process: its measures, or an error with the end of what it printed. */
-async function runVariant(name: string, variant: string): Promise<Measures> {
-  const flags = ['--conditions=millrace-source', '--expose-gc', '--disable-warning=ExperimentalWarning']
-  const child = spawn(process.execPath, [...flags, join(here, 'child.ts'), name, variant, isQuick ? 'quick' : 'full'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+async function runVariant(name: string, variant: string, { isBuilt, flags }: Question): Promise<Measures> {
+  if (isBuilt === true) built ??= buildPackage(join(here, '..'))
+  const from = isBuilt === true ? built! : here
+  const program = [join(from, 'child.ts'), name, variant, isQuick ? 'quick' : 'full']
+  const child = spawn(
+    process.execPath,
+    [
+      ...(from === here ? ['--conditions=millrace-source'] : []),
+      ...['--expose-gc', '--disable-warning=ExperimentalWarning', ...(flags?.[variant] ?? [])],
+      ...program,
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { BENCH_DIRECTORY: join(here, '../.millrace'), ...process.env } },
+  )
   let out = ''
   let errors = ''
   child.stdout.on('data', (chunk: Buffer) => (out = (out + chunk.toString()).slice(-10_000)))
@@ -53,7 +75,7 @@ async function answer(name: string, question: Question): Promise<Answer> {
       // What warms or tires the machine must not always favour the same variant.
       for (const variant of round % 2 === 0 ? variants : [...variants].reverse()) {
         process.stderr.write(`${name} ${variant} ${round + 1}/${rounds}\n`)
-        runs[variant]!.push(await runVariant(name, variant))
+        runs[variant]!.push(await runVariant(name, variant, question))
       }
     }
     return answerOf(name, question, runs, isQuick)

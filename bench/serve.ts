@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 
-const flags = ['--conditions=millrace-source', '--disable-warning=ExperimentalWarning']
+/** From the sources if this process is, from the compiled package if not. */
+export const conditions = process.execArgv.filter((flag) => flag.startsWith('--conditions'))
+const flags = [...conditions, '--disable-warning=ExperimentalWarning']
 
 export interface Served {
   readonly port: number
