@@ -223,15 +223,25 @@ describe('overtaken by others', () => {
     expect(decide).toHaveBeenCalledTimes(13)
   })
 
+  test('commands of one process for one stream take turns: of fifty at once none is overtaken', async () => {
+    const pipeline = await pipelineWith()
+    const all = Array.from({ length: 50 }, () => counter.handle(pipeline, 'c', { add: 1 }, { attempts: 1 }))
+    expect((await Promise.all(all)).map(({ version }) => version)).toEqual(all.map((_, index) => index + 1))
+    await expect(counter.handle(pipeline, 'c', { add: 5000 })).rejects.toThrow('too much')
+    expect(await counter.handle(pipeline, 'c', { add: 1 })).toMatchObject({ version: 51 })
+  })
+
   // G9 S3-14 S0-09
   test('of fifty commands at once on one stream each happens once, and versions have no holes', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'millrace-decider-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const pipeline = await pipelineWith(sqlite({ path: join(folder, 'events.db') }))
-    const kept = decider({ ...spec, snapshot: { every: 7, version: 1 } })
+    // Each of them knows nothing of the others, as in processes of their own.
+    const one = () => decider({ ...spec, snapshot: { every: 7, version: 1 } })
+    const kept = one()
     // Ten of them are sent twice.
     const ids = Array.from({ length: 60 }, (_, index) => `k${index % 50}`)
-    const answers = await Promise.all(ids.map((id) => kept.handle(pipeline, 'c', { add: 1 }, { id, attempts: 100 })))
+    const answers = await Promise.all(ids.map((id) => one().handle(pipeline, 'c', { add: 1 }, { id, attempts: 100 })))
     const all = Array.from({ length: 50 }, (_, index) => index + 1)
     expect(
       answers

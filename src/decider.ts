@@ -2,6 +2,7 @@ import { commandPrefix, type DecidedEvent, type StoredEvent } from './core/decid
 import { AppError } from './core/errors.ts'
 import { deepFreeze } from './core/event.ts'
 import type { Platform } from './core/platform.ts'
+import { createTurns, type Turns } from './core/turns.ts'
 import { nodePlatform } from './plugin/platform.ts'
 import type { Pipeline } from './runtime/api.ts'
 import type { Until } from './runtime/streams/face.ts'
@@ -145,28 +146,43 @@ export function decider<State, Command, E extends DecidedEvent>(
     return advance(pipeline, stream, await load(pipeline, stream, { version: before }), last, before)
   }
 
+  const handle: Decider<State, Command, E>['handle'] = async (
+    pipeline,
+    stream,
+    command,
+    { id, attempts = defaultAttempts } = {},
+  ) => {
+    const prefix = id === undefined ? undefined : commandPrefix(stream, id)
+    let loaded = await load(pipeline, stream)
+    for (let attempt = 1; ; attempt++) {
+      const done = prefix === undefined ? undefined : await earlier(pipeline, stream, prefix)
+      if (done !== undefined) return done
+      const events = spec.decide(command, loaded.state)
+      if (events.length === 0) return { ...loaded, events: [] }
+      const inputs = events.map((event, at) => {
+        return { ...event, source: name, id: prefix === undefined ? platform.id() : `${prefix}${at}` }
+      })
+      try {
+        const { version } = await pipeline.append(stream, inputs, { expect: loaded.version })
+        return await advance(pipeline, stream, loaded, version, version - events.length)
+      } catch (error) {
+        const isOvertaken = error instanceof AppError && error.code === 'version-conflict'
+        if (!isOvertaken || attempt >= attempts) throw error
+      }
+      loaded = await advance(pipeline, stream, loaded, await pipeline.streamVersion(stream))
+    }
+  }
+
+  /** Commands for one stream take turns within the process: between them nobody is overtaken. */
+  const turns = new WeakMap<DeciderPipeline, Turns>()
+  const turnsOf = (pipeline: DeciderPipeline): Turns => {
+    const known = turns.get(pipeline) ?? createTurns()
+    turns.set(pipeline, known)
+    return known
+  }
+
   return {
     load: (pipeline, stream, { until } = {}) => load(pipeline, stream, until),
-    async handle(pipeline, stream, command, { id, attempts = defaultAttempts } = {}) {
-      const prefix = id === undefined ? undefined : commandPrefix(stream, id)
-      let loaded = await load(pipeline, stream)
-      for (let attempt = 1; ; attempt++) {
-        const done = prefix === undefined ? undefined : await earlier(pipeline, stream, prefix)
-        if (done !== undefined) return done
-        const events = spec.decide(command, loaded.state)
-        if (events.length === 0) return { ...loaded, events: [] }
-        const inputs = events.map((event, at) => {
-          return { ...event, source: name, id: prefix === undefined ? platform.id() : `${prefix}${at}` }
-        })
-        try {
-          const { version } = await pipeline.append(stream, inputs, { expect: loaded.version })
-          return await advance(pipeline, stream, loaded, version, version - events.length)
-        } catch (error) {
-          const isOvertaken = error instanceof AppError && error.code === 'version-conflict'
-          if (!isOvertaken || attempt >= attempts) throw error
-        }
-        loaded = await advance(pipeline, stream, loaded, await pipeline.streamVersion(stream))
-      }
-    },
+    handle: (pipeline, ...given) => turnsOf(pipeline).take(given[0], () => handle(pipeline, ...given)),
   }
 }

@@ -155,7 +155,7 @@ function setupOf(
     },
     createHandler: async (pipeline) => {
       const { createHandler } = await import('./server/index.ts')
-      return createHandler(pipeline, { limits: plan.limits })
+      return createHandler(pipeline, { limits: plan.limits, mask: plan.server.mask })
     },
   }
 }

@@ -19,7 +19,8 @@ export type BreakerChange = 'opened' | 'closed' | 'disable' | undefined
  * - open: nothing runs until `openMs` have passed.
  * - half-open: one attempt at a time; a success closes the breaker, a failure opens it again.
  *
- * Times are wall milliseconds, because `failingSince` is stored and survives a restart.
+ * How long it stays open is told by a clock that only goes forward (`timeMs`): nobody who sets the wall clock keeps it open.
+ * `failingSince` is wall milliseconds, because it is stored and survives a restart.
  */
 export class Breaker {
   readonly #policy: BreakerPolicy
@@ -46,20 +47,20 @@ export class Breaker {
     return this.#openUntil === undefined
   }
 
-  state(nowMs: number): BreakerState {
+  state(timeMs: number): BreakerState {
     if (this.#openUntil === undefined) return 'closed'
-    return this.waitMs(nowMs) > 0 ? 'open' : 'half-open'
+    return this.waitMs(timeMs) > 0 ? 'open' : 'half-open'
   }
 
   /** How many attempts may run at once. */
-  limit(nowMs: number): number {
+  limit(timeMs: number): number {
     if (this.#openUntil === undefined) return this.#ramp
-    return this.waitMs(nowMs) > 0 ? 0 : 1
+    return this.waitMs(timeMs) > 0 ? 0 : 1
   }
 
   /** Milliseconds until it is half-open; 0 when it is not open. A clock that was set back never makes the wait longer. */
-  waitMs(nowMs: number): number {
-    return this.#openUntil === undefined ? 0 : Math.min(this.#policy.openMs, Math.max(0, this.#openUntil - nowMs))
+  waitMs(timeMs: number): number {
+    return this.#openUntil === undefined ? 0 : Math.min(this.#policy.openMs, Math.max(0, this.#openUntil - timeMs))
   }
 
   succeed(): BreakerChange {
@@ -74,14 +75,14 @@ export class Breaker {
     return undefined
   }
 
-  fail(nowMs: number): BreakerChange {
+  fail(nowMs: number, timeMs = nowMs): BreakerChange {
     this.#failures += 1
     this.failingSince ??= nowMs
     const { failures, openMs, disableAfterMs } = this.#policy
     if (disableAfterMs !== undefined && nowMs - this.failingSince >= disableAfterMs) return 'disable'
     // Attempts that were under way when it opened say nothing new.
-    if (this.state(nowMs) === 'open' || this.#failures < failures) return undefined
-    this.#openUntil = nowMs + openMs
+    if (this.state(timeMs) === 'open' || this.#failures < failures) return undefined
+    this.#openUntil = timeMs + openMs
     return 'opened'
   }
 

@@ -148,10 +148,14 @@ describe('a text that cannot be read', () => {
     ['single', '[]', /is a JSON object/],
     ['single', 'null', /is a JSON object/],
     ['line', '5', /is a JSON object/],
-    ['batch', '[{]', /not valid JSON/],
+    [
+      'batch',
+      '[{]',
+      /^body-malformed: the body is not valid JSON at character 3: a name in double quotes or \} is needed$/,
+    ],
     ['batch', '{}', /JSON array/],
-    ['single', '['.repeat(100), /refused at character 65: nested/],
-    ['batch', '['.repeat(100), /refused at character 66: nested/],
+    ['single', '['.repeat(100), /refused at character 66: nested deeper than 64 levels/],
+    ['batch', '['.repeat(100), /refused at character 67: nested deeper than 64 levels/],
     ['single', '{"id":"\\ud800"}', /surrogate/],
   ])('as %s: %s', (mode, text, message) => {
     expect(problems(text, mode)).toEqual([expect.stringMatching(message)])

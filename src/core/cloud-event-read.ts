@@ -1,15 +1,10 @@
 import { decodeBase64 } from './base64.ts'
 import { coreAttributes, deliveryExtensions } from './cloud-event-names.ts'
-import {
-  type CheckedEvent,
-  checkEvent,
-  checkGiven,
-  type EventLimits,
-  type GivenEvent,
-  type ReadyData,
-} from './event-check.ts'
+import { type CheckedEvent, checkEvent, checkGiven, type EventLimits, type ReadyData } from './event-check.ts'
 import { isJsonType, isPlainObject } from './event-fields.ts'
+import type { GivenEvent } from './event-names.ts'
 import type { Issue } from './issues.ts'
+import { notJson } from './json-fault.ts'
 import { elementSpans, memberSpan, scanJson } from './json-scan.ts'
 
 export interface ReadLimits extends EventLimits {
@@ -53,8 +48,8 @@ export function readJsonEvents(text: string, mode: ReadMode, limits: ReadLimits 
 function readBatch(text: string, limits: ReadLimits): ReadResult {
   const most = limits.batch ?? 10_000
   // One level for the array; what an event may hold is checked event by event.
-  const scan = scanJson(text, { depth: envelopeDepth(limits) + 1, keys: Number.POSITIVE_INFINITY })
-  if (!scan.ok) return malformed(`the body is refused at character ${scan.offset}: ${scan.problem}`)
+  const scan = scanJson(text, { depth: depthOf(limits), around: 2, keys: Number.POSITIVE_INFINITY })
+  if (!scan.ok) return malformed(`the body is refused at character ${scan.offset + 1}: ${scan.problem}`)
   const parsed = parseJson(text, 'the body')
   if (!parsed.ok) return parsed
   const spans = elementSpans(text)
@@ -68,15 +63,15 @@ function readBatch(text: string, limits: ReadLimits): ReadResult {
 }
 
 /** Data and meta lie one level inside the event. */
-function envelopeDepth(limits: ReadLimits): number {
-  return (limits.depth ?? 64) + 1
+function depthOf(limits: ReadLimits): number {
+  return limits.depth ?? 64
 }
 
 type ParsedJson = { readonly ok: true; readonly value: unknown } | ReturnType<typeof malformed>
 
 function parseMembers(text: string, limits: ReadLimits): ParsedJson {
-  const scan = scanJson(text, { depth: envelopeDepth(limits), keys: 2 * (limits.keys ?? 10_000) + 100 })
-  if (!scan.ok) return malformed(`the body is refused at character ${scan.offset}: ${scan.problem}`)
+  const scan = scanJson(text, { depth: depthOf(limits), around: 1, keys: 2 * (limits.keys ?? 10_000) + 100 })
+  if (!scan.ok) return malformed(`the body is refused at character ${scan.offset + 1}: ${scan.problem}`)
   const parsed = parseJson(text, 'the body')
   if (parsed.ok && !isPlainObject(parsed.value)) return malformed('an event is a JSON object with source, id and type')
   return parsed
@@ -87,7 +82,7 @@ function parseJson(text: string, what: string): ParsedJson {
     return { ok: true, value: JSON.parse(text) }
   } catch {
     // The parser's own message quotes the text.
-    return malformed(`${what} is not valid JSON`)
+    return malformed(`${what} ${notJson(text)}`)
   }
 }
 

@@ -43,6 +43,31 @@ describe('decide', () => {
     ).toMatchObject({ reason: 'gave up after 1 attempt: down' })
   })
 
+  test("a delay of its own stands instead of the policy's, shorter or longer; attempts count as ever", () => {
+    for (const delayMs of [0, 20, 90_000, 3 * defaultRetry.retryAfterMaxMs]) {
+      expect(decide(policy, { outcome: 'retry', delayMs }, facts, random)).toEqual({
+        kind: 'wait',
+        dueAt: 1000 + delayMs,
+      })
+    }
+    for (const delayMs of [Number.NaN, -5, Number.POSITIVE_INFINITY, 1e300])
+      expect(decide(policy, { outcome: 'retry', delayMs }, facts, random)).toEqual({ kind: 'wait', dueAt: 1100 })
+    expect(decide(policy, { outcome: 'retry', delayMs: 20 }, { ...facts, attempt: 3 }, random)).toMatchObject({
+      kind: 'die',
+    })
+  })
+
+  test('what the far side asks for is a minimum', () => {
+    // G19
+    const due = (retryAfterMs: number) => decide(policy, { outcome: 'retry', retryAfterMs }, facts, random)
+    expect(due(20)).toEqual({ kind: 'wait', dueAt: 1100 })
+    expect(due(5_000)).toEqual({ kind: 'wait', dueAt: 6_000 })
+    expect(due(30 * defaultRetry.retryAfterMaxMs)).toEqual({
+      kind: 'wait',
+      dueAt: 1000 + defaultRetry.retryAfterMaxMs,
+    })
+  })
+
   test('an outcome that does not exist is a bug and says so', () => {
     expect(() => decide(policy, { outcome: 'maybe' as 'ack' }, facts, random)).toThrow('unhandled case "maybe"')
   })

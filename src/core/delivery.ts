@@ -31,8 +31,8 @@ export function decide(
       return { kind: 'die', reason: outcome.reason ?? 'rejected', disable: outcome.disable === true }
     case 'retry': {
       const limit = facts.hasThrown ? Math.min(policy.throwAttempts, policy.retry.attempts) : policy.retry.attempts
-      const delayMs = nextDelayMs({ ...policy.retry, attempts: limit }, facts.attempt, random, outcome.delayMs)
-      if (delayMs === undefined) {
+      const policyMs = nextDelayMs({ ...policy.retry, attempts: limit }, facts.attempt, random, outcome.retryAfterMs)
+      if (policyMs === undefined) {
         const why = outcome.reason === undefined ? '' : `: ${outcome.reason}`
         return {
           kind: 'die',
@@ -40,9 +40,15 @@ export function decide(
           disable: false,
         }
       }
-      return { kind: 'wait', dueAt: facts.nowMs + delayMs }
+      return { kind: 'wait', dueAt: facts.nowMs + (ownDelayMs(outcome) ?? policyMs) }
     }
     default:
       return assertNever(outcome.outcome)
   }
+}
+
+/** The delay that a stage or sink gave; undefined when it gave none, or what cannot be waited for. */
+function ownDelayMs({ delayMs }: Outcome): number | undefined {
+  const wholeMs = Math.ceil(delayMs ?? Number.NaN)
+  return Number.isSafeInteger(wholeMs) && wholeMs >= 0 ? wholeMs : undefined
 }

@@ -25,7 +25,7 @@ export function depthOf(record: Placed): number {
 }
 
 /** The record at that depth, whatever it says itself. */
-export function withDepth(record: EventRecord, depth: number): EventRecord {
+export function withDepth<R extends EventRecord>(record: R, depth: number): R {
   if (depthOf(record) === depth) return record
   const meta = record.meta === undefined ? {} : (JSON.parse(record.meta) as Record<string, unknown>)
   return { ...record, meta: JSON.stringify(Object.fromEntries([...Object.entries(meta), [depthAttribute, depth]])) }

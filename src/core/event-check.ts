@@ -1,6 +1,7 @@
-import type { EventRecord } from './event.ts'
+import type { EventRecord, StoredRecord } from './event.ts'
 import { isJsonType, isPlainObject, textProblem, timeProblem, typeProblem } from './event-fields.ts'
-import { type Issue, nearest } from './issues.ts'
+import { type GivenEvent, invalid, isKnownField, withOtherNames } from './event-names.ts'
+import type { Issue } from './issues.ts'
 import { scanJson, utf8Bytes } from './json-scan.ts'
 import { isReservedType } from './match.ts'
 import { notBeforeName, notBeforeProblem } from './not-before.ts'
@@ -31,19 +32,8 @@ export type CheckedEvent =
       readonly source?: string | undefined
     }
 
-/** The fields of an event as somebody gave them, not yet checked; null counts as absent, but for data. */
-export interface GivenEvent {
-  readonly source?: unknown
-  readonly id?: unknown
-  readonly type?: unknown
-  readonly subject?: unknown
-  readonly time?: unknown
-  readonly notBefore?: unknown
-  readonly data?: unknown
-  readonly meta?: unknown
-  readonly datacontenttype?: unknown
-  readonly dataschema?: unknown
-}
+/** The fields of an event that may be changed on its way. */
+export type ChangedFields = Pick<GivenEvent, 'type' | 'subject' | 'time' | 'data' | 'meta'>
 
 /** Data that is serialised already: JSON text as the producer wrote it, or bytes that nobody else changes. */
 export type ReadyData = string | Uint8Array
@@ -60,30 +50,6 @@ const maxText = {
 } as const
 type TextField = keyof typeof maxText
 
-const otherNames = {
-  event_id: 'id',
-  event_type: 'type',
-  entity_id: 'subject',
-  occurred_at: 'time',
-  source_id: 'source',
-  notbefore: 'notBefore',
-} as const
-type OtherName = keyof typeof otherNames
-
-const fieldNames = [
-  'source',
-  'id',
-  'type',
-  'subject',
-  'time',
-  'notBefore',
-  'data',
-  'meta',
-  'datacontenttype',
-  'dataschema',
-] as const
-const known = new Set<string>(fieldNames)
-
 /**
  * Turns what a producer gave into what is stored, or says everything that is wrong with it. Data and meta are
  * serialised here, once; `dataText` is the data as the producer wrote it, where the input was JSON text.
@@ -96,7 +62,7 @@ export function checkEvent(input: unknown, limits: EventLimits = {}, dataText?: 
   const issues: Issue[] = []
   let given: GivenEvent = input
   for (const name in input) {
-    if (!known.has(name)) {
+    if (!isKnownField(name)) {
       given = withOtherNames(input, issues)
       break
     }
@@ -137,35 +103,38 @@ export function checkGiven(
   return { ok: true, record: { source, id, type, subject, time, data, meta, datacontenttype, dataschema } }
 }
 
-function invalid(issues: Issue[], field: string, problem: string): undefined {
-  issues.push({ code: 'event-invalid', message: `${field} ${problem}`, path: [field] })
-}
-
-/** Puts `event_id` and its like in their places and refuses what is neither. */
-function withOtherNames(input: Readonly<Record<string, unknown>>, issues: Issue[]): GivenEvent {
-  const given = new Map<string, unknown>(fieldNames.map((name) => [name, input[name]]))
-  for (const name of Object.keys(input)) {
-    if (known.has(name)) continue
-    if (!Object.hasOwn(otherNames, name)) {
-      const suggestion = nearest(name, fieldNames)
-      const message = `${JSON.stringify(name.slice(0, 40))} is not a field of an event: put free context into meta`
-      issues.push({
-        code: 'event-invalid',
-        message,
-        path: [name.slice(0, 40)],
-        suggestion,
-        available: [...fieldNames].sort(),
-      })
-      continue
-    }
-    const field = otherNames[name as OtherName]
-    const own = given.get(field) ?? undefined
-    if (own !== undefined && own !== input[name]) {
-      invalid(issues, name, `and ${field} are names of one field, but their values differ: give one of them`)
-    }
-    given.set(field, input[name])
+/**
+ * The record with what somebody changes of it; only that is written and checked. `subject` and `time` can be removed by
+ * undefined, the others are as they were. `notBefore` is looked for in the new meta, too.
+ */
+export function checkChanged(
+  record: StoredRecord,
+  change: ChangedFields,
+  limits: EventLimits = {},
+): { readonly ok: true; readonly record: StoredRecord } | { readonly ok: false; readonly issues: readonly Issue[] } {
+  const issues: Issue[] = []
+  const { sequence, appendedAt, source, id } = record
+  let { type, subject, time, data, meta } = record
+  if (change.type !== undefined && change.type !== type) {
+    type = readText(change.type, 'type', true, issues) ?? type
+    if (issues.length === 0) checkType(type, limits, issues)
   }
-  return Object.fromEntries(given)
+  if ('subject' in change) subject = readText(change.subject, 'subject', false, issues)
+  if ('time' in change) time = readTime(change.time, 'time', issues)
+  if ('data' in change) {
+    data = readData(change.data, record.datacontenttype, issues)
+    if (data !== undefined) checkData(data, limits, issues)
+  }
+  if ('meta' in change) {
+    meta = readMeta(withNotBefore(change, limits, issues), issues)
+    if (meta !== undefined) checkText(meta, 'meta', limits.metaBytes ?? 65_536, limits, issues)
+  }
+  if (issues.length > 0) return { ok: false, issues }
+  const { datacontenttype, dataschema } = record
+  return {
+    ok: true,
+    record: { sequence, appendedAt, source, id, type, subject, time, data, meta, datacontenttype, dataschema },
+  }
 }
 
 function readText(value: unknown, field: TextField, isRequired: boolean, issues: Issue[]): string | undefined {

@@ -31,6 +31,33 @@ describe('an event', () => {
   test('happened when it was stored, if its source does not say', () => {
     expect(new Event(record).time).toBe('1970-01-01T00:00:00.000Z')
   })
+  test('written as JSON shows what its reader sees, and nothing that it has not', () => {
+    const event = new Event({ ...record, subject: 'o', data: '{"n":1}', meta: '{"tenant":"a"}' })
+    expect(JSON.parse(JSON.stringify({ event }))).toEqual({
+      event: {
+        source: 'shop',
+        id: '42',
+        type: 'order.placed',
+        subject: 'o',
+        time: '1970-01-01T00:00:00.000Z',
+        recordedtime: '1970-01-01T00:00:00.000Z',
+        sequence: 7,
+        meta: { tenant: 'a' },
+        data: { n: 1 },
+      },
+    })
+    const bare = new Event({ ...record, sequence: 0, data: new Uint8Array([1, 2]), datacontenttype: 'image/png' })
+    expect(Object.keys(bare.toJSON())).toEqual([
+      'source',
+      'id',
+      'type',
+      'time',
+      'recordedtime',
+      'datacontenttype',
+      'data_base64',
+    ])
+    expect(bare.toJSON()['data_base64']).toBe('AQI=')
+  })
   test('without data and meta has undefined and an empty object', () => {
     const event = new Event(record)
     expect([event.data, event.meta]).toEqual([undefined, {}])

@@ -1,3 +1,5 @@
+import { encodeBase64 } from './base64.ts'
+
 /** A place in the log: a positive safe integer, in order of commit, never reused. 0 means "before the first event". */
 export type Sequence = number
 
@@ -71,6 +73,7 @@ export class Event<Data = Json> {
   /** The stored form; sinks that pass data on unparsed read it here. */
   readonly record: StoredRecord
   #data: unknown
+  #isFrozen = false
   #meta: Readonly<Record<string, Json>> | undefined
 
   constructor(record: StoredRecord) {
@@ -94,11 +97,21 @@ export class Event<Data = Json> {
   }
 
   get data(): Data {
-    if (this.#data === undefined) {
-      const { data } = this.record
-      this.#data = typeof data === 'string' ? deepFreeze(JSON.parse(data)) : data
+    if (!this.#isFrozen) {
+      const data = this.peek()
+      if (!(data instanceof Uint8Array)) deepFreeze(data)
+      this.#isFrozen = true
     }
     return this.#data as Data
+  }
+
+  /** The data for code of the engine that only looks: freezing costs half of what parsing does. */
+  peek(): unknown {
+    if (this.#data === undefined) {
+      const { data } = this.record
+      this.#data = typeof data === 'string' ? JSON.parse(data) : data
+    }
+    return this.#data
   }
 
   get meta(): Readonly<Record<string, Json>> {
@@ -120,6 +133,29 @@ export class Event<Data = Json> {
 
   get dataschema(): string | undefined {
     return this.record.dataschema
+  }
+
+  /** What `JSON.stringify` shows: the fields as they are read here, without those it has not; bytes as `data_base64`. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    const { source, id, type, subject, time, recordedtime, data, replayid, datacontenttype, dataschema } = this
+    const isBytes = (data as unknown) instanceof Uint8Array
+    const fields = {
+      source,
+      id,
+      type,
+      subject,
+      time,
+      recordedtime,
+      // One that was only emitted has no place in the log.
+      sequence: this.sequence > 0 ? this.sequence : undefined,
+      replayid,
+      datacontenttype,
+      dataschema,
+      meta: this.record.meta === undefined ? undefined : this.meta,
+      data: isBytes ? undefined : data,
+      data_base64: isBytes ? encodeBase64(data as Uint8Array) : undefined,
+    }
+    return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
   }
 }
 

@@ -38,6 +38,15 @@ describe('history rows', () => {
     ])
   })
 
+  test('what one step discarded at once is one run, and another step begins another', () => {
+    const by = (sequence: number, step: string) =>
+      ({ sequence, state: 'discarded', reason: 'test', attemptCount: 1, step }) as const
+    expect(historyRows(9, [], [by(1, 'a'), by(2, 'a'), by(3, 'b')])[0]!.runs).toEqual([
+      { from: 1, count: 2, state: 'discarded', reason: 'test', step: 'a' },
+      { from: 3, count: 1, state: 'discarded', reason: 'test', step: 'b' },
+    ])
+  })
+
   test('runs far apart go to rows of their own', () => {
     const rows = historyRows(
       1,

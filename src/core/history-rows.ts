@@ -9,6 +9,8 @@ export interface Settlement {
   readonly reason?: string | undefined
   readonly attemptCount: number
   readonly attempts?: readonly Attempt[] | undefined
+  /** What discarded it at once. */
+  readonly step?: string | undefined
 }
 
 /** Runs further apart than this go to rows of their own, so that a row's span stays narrow and is found quickly. */
@@ -22,13 +24,14 @@ export function historyRows(
 ): HistoryRow[] {
   const runs: HistoryRun[] = []
   appendRuns(runs, deliveredOnce)
-  for (const { sequence, state, reason, attemptCount } of settlements) {
+  for (const { sequence, state, reason, attemptCount, step } of settlements) {
     runs.push({
       from: sequence,
       count: 1,
       state,
       ...(reason === undefined ? {} : { reason }),
       ...(attemptCount === 1 ? {} : { attempts: attemptCount }),
+      ...(step === undefined ? {} : { step }),
     })
   }
   if (runs.length === 0) return []
@@ -65,7 +68,8 @@ function merge(runs: readonly HistoryRun[]): HistoryRun[] {
       last.from + last.count === run.from &&
       last.state === run.state &&
       last.reason === run.reason &&
-      last.attempts === run.attempts
+      last.attempts === run.attempts &&
+      last.step === run.step
     if (joins) merged[merged.length - 1] = { ...last, count: last.count + run.count }
     else merged.push(run)
   }

@@ -24,7 +24,7 @@ export function readHops(header: string | undefined): number {
 }
 
 /** The record with that number, unless it says a larger one itself; the same one for 0. */
-export function withHops(record: EventRecord, hops: number): EventRecord {
+export function withHops<R extends EventRecord>(record: R, hops: number): R {
   if (hops === 0) return record
   const meta = record.meta === undefined ? {} : (JSON.parse(record.meta) as Record<string, unknown>)
   const own = meta[hopAttribute]

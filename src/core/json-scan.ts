@@ -2,6 +2,8 @@
 export interface JsonLimits {
   /** Arrays and objects inside one another; `[]` has depth 1. */
   readonly depth: number
+  /** Levels around the value that are not counted. */
+  readonly around?: number
   /** Members of all objects together. */
   readonly keys: number
 }
@@ -30,7 +32,8 @@ const closeBrace = 0x7d
  * surrogate pair in any string. Whether the text is JSON at all, `JSON.parse` says afterwards.
  */
 export function scanJson(text: string, limits: JsonLimits): ScanResult {
-  if (cannotExceed(text, limits)) return { ok: true }
+  const most = limits.depth + (limits.around ?? 0)
+  if (cannotExceed(text, most, limits.keys)) return { ok: true }
   let depth = 0
   let keys = 0
   for (let at = 0; at < text.length; at++) {
@@ -49,7 +52,7 @@ export function scanJson(text: string, limits: JsonLimits): ScanResult {
       at = end
     } else if (code === openBrace || code === openBracket) {
       depth++
-      if (depth > limits.depth) return { ok: false, problem: `nested deeper than ${limits.depth} levels`, offset: at }
+      if (depth > most) return { ok: false, problem: `nested deeper than ${limits.depth} levels`, offset: at }
     } else if (code === closeBrace || code === closeBracket) {
       depth--
     } else if (code === colon) {
@@ -64,7 +67,7 @@ export function scanJson(text: string, limits: JsonLimits): ScanResult {
  * True for most texts, found by the engine's own search, which is faster than a pass over the characters: so few openings,
  * fewer characters than keys are allowed, and no surrogate that is not half of a pair in plain sight.
  */
-function cannotExceed(text: string, { depth, keys }: JsonLimits): boolean {
+function cannotExceed(text: string, depth: number, keys: number): boolean {
   if (text.length > keys || text.includes('\\u') || !text.isWellFormed()) return false
   let openings = 0
   for (const opening of ['{', '[']) {

@@ -223,6 +223,8 @@ export interface HistoryRun {
   readonly reason?: string | undefined
   /** Attempts each needed; 1 when absent. */
   readonly attempts?: number | undefined
+  /** The step that discarded each at once, in its first attempt: those have no record of their own. */
+  readonly step?: string | undefined
 }
 
 /** What one ledger commit settled, in ascending order of sequence. */

@@ -14,7 +14,7 @@ import {
   noCounters,
   type StoredLedgerState,
 } from './ledger-state.ts'
-import type { Attempt, SettledState } from './outcome.ts'
+import type { SettledState } from './outcome.ts'
 
 /** What changed since it was last taken: the body of a store's `LedgerChange`. */
 export interface LedgerDelta {
@@ -124,7 +124,7 @@ export class Ledger {
     sequence: Sequence,
     state: Exclude<SettledState, 'dead'>,
     from: 'pending' | 'row' | 'held' | 'dead',
-    facts: { reason?: string | undefined; attemptCount: number; attempts?: readonly Attempt[] | undefined },
+    facts: Omit<Settlement, 'sequence' | 'state'>,
   ): void {
     this.#leave(sequence, from)
     this.#counters[state] += 1

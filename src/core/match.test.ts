@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkPattern, compilePatterns, createMatchIndex, isReservedType } from './match.ts'
+import { canMatch, checkPattern, compilePatterns, createMatchIndex, isReservedType } from './match.ts'
 
 const segment = fc.constantFrom('a', 'b', 'order', 'orders', 'millrace')
 const type = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'))
@@ -35,6 +35,13 @@ describe('patterns', () => {
     expect(compilePatterns(['order.*'])('order.line.added')).toBe(true)
     expect(compilePatterns(['order.placed'])('order.placed')).toBe(true)
     expect(compilePatterns(['order.placed'])('order.placed.twice')).toBe(false)
+  })
+  test('whether a list can match anything that a pattern matches', () => {
+    const can = (list: string[], wanted: string) => canMatch(list, wanted)
+    expect([can(['*'], 'a.b'), can(['a.*'], 'a.b'), can(['a.b.*'], 'a.*'), can(['a.b'], 'a.*')]).not.toContain(false)
+    expect([can(['b'], '*'), can(['*'], 'a.*'), can(['a.*', 'b'], 'b')]).not.toContain(false)
+    expect([can(['a'], 'a.*'), can(['a.*'], 'ab.c'), can(['a.b.*'], 'a.c'), can([], 'a')]).not.toContain(true)
+    expect([can(['*'], 'millrace.*'), can(['*'], 'millrace.dead'), can(['millrace.*'], '*')]).not.toContain(true)
   })
   // S0-25
   test('a prefix needs its dot', () => {

@@ -36,6 +36,19 @@ export function compilePatterns(patterns: readonly string[]): (type: string) => 
     (star && !isReservedType(type)) || exact.has(type) || prefixes.some((prefix) => type.startsWith(prefix))
 }
 
+/** True when there can be a type that one of `patterns` and `wanted` both match. */
+export function canMatch(patterns: readonly string[], wanted: string): boolean {
+  const of = parsePattern(wanted)
+  if (of.kind === 'exact') return compilePatterns(patterns)(of.type)
+  return patterns.some((text) => {
+    const pattern = parsePattern(text)
+    if (of.kind === 'star') return pattern.kind === 'star' || !isReservedType(text)
+    if (pattern.kind === 'star') return !isReservedType(of.prefix)
+    if (pattern.kind === 'exact') return pattern.type.startsWith(of.prefix)
+    return pattern.prefix.startsWith(of.prefix) || of.prefix.startsWith(pattern.prefix)
+  })
+}
+
 const wholePattern = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?:\.\*)?$/
 
 /** What is wrong with a pattern, in one sentence; undefined when it can be used. */

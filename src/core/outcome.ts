@@ -12,8 +12,10 @@ export interface Outcome {
   readonly outcome: OutcomeName
   /** Short text for people: it appears in `explain`, dead letters and attempts. Never event data, never a secret. */
   readonly reason?: string | undefined
-  /** For `retry`: how long to wait, in milliseconds, instead of the policy's delay (a `Retry-After`, capped by the policy). */
+  /** For `retry`: how long to wait, in milliseconds, instead of the policy's delay. */
   readonly delayMs?: number | undefined
+  /** For `retry`: what the far side asks for (a `Retry-After`), in milliseconds: honoured when longer than the policy's delay, up to its cap. */
+  readonly retryAfterMs?: number | undefined
   /** With `retry`: nothing failed. `delayMs` is kept exactly, and the attempt is neither counted nor remembered. */
   readonly isWait?: boolean | undefined
   /** Small JSON facts for the attempt record, for example `{ status: 503 }`. */

@@ -46,8 +46,8 @@ export const defaultThrowAttempts = 10
 
 /**
  * How long to wait after `attempt` attempts have been made; undefined when the policy allows no more.
- * The policy's delay d becomes a random one within [d·(1 − jitter), d]; `wantedMs` (a Retry-After, or the delay
- * that a stage gave) is a minimum, honoured up to `retryAfterMaxMs`.
+ * The policy's delay d becomes a random one within [d·(1 − jitter), d]; `wantedMs` (a Retry-After) is a minimum,
+ * honoured up to `retryAfterMaxMs`.
  */
 export function nextDelayMs(
   policy: RetryPolicy,

@@ -41,11 +41,11 @@ describe('the outcome of a webhook', () => {
   })
 
   it('takes over Retry-After in seconds and as a date, and only where it retries', () => {
-    expect(answered(429, { retryAfter: '120' }).delayMs).toBe(120_000)
-    expect(answered(503, { retryAfter: 'Fri, 02 Jan 2026 03:05:05 GMT' }).delayMs).toBe(60_000)
-    expect(answered(503, { retryAfter: 'soon' })).not.toHaveProperty('delayMs')
-    expect(answered(503)).not.toHaveProperty('delayMs')
-    expect(answered(400, { retryAfter: '120' })).not.toHaveProperty('delayMs')
+    expect(answered(429, { retryAfter: '120' }).retryAfterMs).toBe(120_000)
+    expect(answered(503, { retryAfter: 'Fri, 02 Jan 2026 03:05:05 GMT' }).retryAfterMs).toBe(60_000)
+    expect(answered(503, { retryAfter: 'soon' })).not.toHaveProperty('retryAfterMs')
+    expect(answered(503)).not.toHaveProperty('retryAfterMs')
+    expect(answered(400, { retryAfter: '120' })).not.toHaveProperty('retryAfterMs')
   })
 
   it('keeps status, duration and excerpt of a failure, and nothing of a success', () => {

@@ -55,6 +55,6 @@ export function webhookOutcome(answer: WebhookAnswer, nowMs: number, isTold = fa
     const hint = status < 400 ? ': redirects are not followed' : ''
     return { outcome: 'reject', reason: `status ${status}${hint}`, detail }
   }
-  const delayMs = answer.retryAfter === undefined ? undefined : parseRetryAfter(answer.retryAfter, nowMs)
-  return { outcome: 'retry', reason: `status ${status}`, detail, ...(delayMs !== undefined && { delayMs }) }
+  const retryAfterMs = answer.retryAfter === undefined ? undefined : parseRetryAfter(answer.retryAfter, nowMs)
+  return { outcome: 'retry', reason: `status ${status}`, detail, ...(retryAfterMs !== undefined && { retryAfterMs }) }
 }

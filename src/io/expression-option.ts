@@ -1,5 +1,6 @@
 import type { Json } from '../core/event.ts'
-import { compileExpression, type Expression, ExpressionError, scopeOf } from '../plugin/expression.ts'
+import { compileExpression, type Expression, scopeOf } from '../plugin/expression.ts'
+import { ExpressionError } from '../plugin/expression-value.ts'
 import { schema } from '../plugin/schema.ts'
 import type { StageInput } from '../plugin/stage.ts'
 
@@ -33,7 +34,9 @@ export function evaluateFor(
   { event, context }: Pick<StageInput, 'event' | 'context'>,
   more?: Readonly<Record<string, unknown>>,
 ): Json {
-  return expression.evaluate({ ...scopeOf(event, expression.uses), context, ...more })
+  const scope = scopeOf(event, expression.uses)
+  scope['context'] = context
+  return expression.evaluate(more === undefined ? scope : Object.assign(scope, more))
 }
 
 /** Runs what evaluates expressions; one that cannot be evaluated for this event never can be, and is answered as rejected. */

@@ -1,5 +1,6 @@
 import type { Json } from '../core/event.ts'
-import { compileExpression, ExpressionError } from '../plugin/expression.ts'
+import { compileExpression } from '../plugin/expression.ts'
+import { ExpressionError } from '../plugin/expression-value.ts'
 import { schema } from '../plugin/schema.ts'
 
 /** Takes one value out of what a source has received; undefined when it is not there. */

@@ -123,6 +123,7 @@ const typeNames: Readonly<Record<string, string>> = {
 
 function nameOfValue(value: unknown): string {
   if (value === null) return 'nothing'
+  if (Number.isNaN(value)) return 'none'
   if (Array.isArray(value)) return 'a list'
   const type = typeof value
   return type === 'object' ? 'a mapping' : (typeNames[type] ?? `a ${type}`)
@@ -142,9 +143,9 @@ function messageOf(issue: RawIssue): string {
     case 'too_big':
       return bound(issue.origin, 'at most', issue.maximum, issue.inclusive)
     case 'invalid_format':
-      return issue.format === 'url'
-        ? 'this is not a URL, for example https://example.com/path'
-        : `this is not a valid ${issue.format}`
+      if (issue.format === 'url') return 'this is not a URL, for example https://example.com/path'
+      if (issue.format === 'datetime') return 'this is not a time: write it as 2026-01-31T12:00:00Z'
+      return `this is not a valid ${issue.format}`
     case 'invalid_value':
       if (issue.input === undefined) return 'this setting is missing'
       return issue.values.length === 1

@@ -1,4 +1,5 @@
 import { nearest } from '../core/issues.ts'
+import { isLoopbackHost } from '../core/loopback.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { SchemaIssue } from './check.ts'
 import type { SinkDeclaration } from './define.ts'
@@ -19,12 +20,20 @@ function mapping(value: unknown): Written {
 export function crossIssues(config: unknown, catalogue: Catalogue): SchemaIssue[] {
   const subscriptions = Object.entries(mapping(mapping(config)['subscriptions']))
   const known = subscriptionSettings(catalogue)
-  return subscriptions.flatMap(([name, written]) =>
+  const found = subscriptions.flatMap(([name, written]) =>
     subscriptionIssues(written, catalogue, known).map((issue) => ({
       ...issue,
       path: ['subscriptions', name, ...issue.path],
     })),
   )
+  return [...serverIssues(mapping(mapping(config)['server'])), ...found]
+}
+
+/** As the server itself refuses it, which nobody sees before the start. */
+function serverIssues({ host, tokens }: Written): SchemaIssue[] {
+  if (typeof host !== 'string' || isLoopbackHost(host) || (Array.isArray(tokens) && tokens.length > 0)) return []
+  const message = 'others can reach this address, so it needs tokens: add server.tokens, or bind to 127.0.0.1'
+  return [issue(['server', 'host'], message)]
 }
 
 /** The same of one subscription; `known` are the names of the settings that there are. */

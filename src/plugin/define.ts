@@ -73,6 +73,8 @@ export interface StageDeclaration<S extends Schema = Schema> extends Declaration
   foldVersion?(options: SchemaOutput<S>): string
   /** What its options say of the settings of every stage, where the user says nothing. */
   defaults?(options: SchemaOutput<S>): StageDefaults
+  /** Patterns of the events that it needs to be given: a subscription that matches none of one is refused. */
+  waitsFor?(options: SchemaOutput<S>): readonly string[]
   /** Settings of the subscription that it cannot work beside, each with the reason as a sentence without a full stop. */
   readonly excludes?: Readonly<Record<string, string>> | undefined
 }

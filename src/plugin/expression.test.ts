@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Event } from '../core/event.ts'
-import { compileExpression, ExpressionError, eventNames, scopeOf } from './expression.ts'
+import { compileExpression, eventNames, scopeOf } from './expression.ts'
+import { ExpressionError } from './expression-value.ts'
 
 const event = new Event({
   sequence: 7,

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Environment } from '@marcbachmann/cel-js'
 import type { Event, Json } from '../core/event.ts'
+import { ExpressionError, jsonOf, shorten } from './expression-value.ts'
 
 /** A compiled expression: pure, bounded, and without loops over anything but the values it is given. */
 export interface Expression {
@@ -20,15 +21,8 @@ export type CompiledExpression =
   | { readonly ok: true; readonly expression: Expression }
   | { readonly ok: false; readonly problem: string }
 
-/** An expression could not be evaluated for this value: a member is missing, or types do not fit. */
-export class ExpressionError extends Error {
-  override readonly name = 'ExpressionError'
-}
-
 const maxLength = 4096
 const limits = { maxAstNodes: 1000, maxDepth: 50, maxListElements: 200, maxMapEntries: 200, maxCallArguments: 16 }
-/** A result larger than this many values is an error: nested macros can multiply. */
-const maxValues = 10_000
 
 const require = createRequire(import.meta.url)
 
@@ -77,10 +71,18 @@ export function compileExpression(text: string, names: readonly string[]): Compi
     const only = onlyOf(run.ast)
     const lenient = environment.parse(withNulls(text, run.ast))
     lenient.check()
-    return { ok: true, expression: { text, uses, only, evaluate: (scope) => evaluate(text, lenient, scope) } }
+    const evaluateIn = (scope: Readonly<Record<string, unknown>>): Json => evaluate(text, lenient, scope)
+    return { ok: true, expression: { text, uses, only, evaluate: constantOf(run.ast) ?? evaluateIn } }
   } catch (error) {
     return { ok: false, problem: problemOf(error, text, names) }
   }
+}
+
+/** A text or truth value that stands for itself need not be evaluated. */
+function constantOf(ast: unknown): (() => Json) | undefined {
+  const { op, args: value } = ast as { readonly op?: string; readonly args?: unknown }
+  if (op !== 'value' || (typeof value !== 'string' && typeof value !== 'boolean')) return undefined
+  return () => value
 }
 
 /** One for each set of names: thousands of expressions share it. */
@@ -101,10 +103,10 @@ function environmentFor(names: readonly string[]): Environment {
 export const eventNames = ['event', 'data', 'meta'] as const
 
 /** What an expression over an event sees: `event` is the envelope, `data` and `meta` stand beside it. Only what it uses is read. */
-export function scopeOf(event: Event, uses: ReadonlySet<string>): Readonly<Record<string, unknown>> {
+export function scopeOf(event: Event, uses: ReadonlySet<string>): Record<string, unknown> {
   return {
     event: uses.has('event') ? envelopeOf(event) : undefined,
-    data: uses.has('data') ? (event.data ?? null) : undefined,
+    data: uses.has('data') ? (event.peek() ?? null) : undefined,
     meta: uses.has('meta') ? event.meta : undefined,
   }
 }
@@ -136,32 +138,6 @@ function evaluate(
     throw new ExpressionError(`${shorten(text)}: ${firstLine(error)}`)
   }
   return jsonOf(value, text)
-}
-
-/** Values of CEL as JSON. The depth is that of the event's data, which is bounded, and of the expression. */
-function jsonOf(value: unknown, text: string): Json {
-  let left = maxValues
-  const convert = (given: unknown): Json => {
-    if (left-- <= 0) throw new ExpressionError(`${shorten(text)}: the result has more than ${maxValues} values`)
-    if (given === null || given === undefined) return null
-    if (typeof given === 'string' || typeof given === 'boolean' || typeof given === 'number') return given
-    if (typeof given === 'bigint') return Number(given)
-    if (given instanceof Date) return given.toISOString()
-    if (Array.isArray(given)) return given.map(convert)
-    if (given instanceof Map) return objectOf([...given].map(([key, item]) => [String(key), convert(item)]))
-    if (isPlain(given)) return objectOf(Object.entries(given).map(([key, item]) => [key, convert(item)]))
-    throw new ExpressionError(`${shorten(text)}: the result has a value that JSON cannot hold`)
-  }
-  return convert(value)
-}
-
-// fromEntries defines members, so that a key `__proto__` stays a key.
-const objectOf = (entries: readonly (readonly [string, Json])[]): Json => Object.fromEntries(entries)
-
-function isPlain(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
 }
 
 const macros: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'existsOne', 'filter', 'map'])
@@ -280,4 +256,3 @@ function hintFor(line: string, text: string, names: readonly string[]): string {
 }
 
 const firstLine = (error: unknown): string => String((error as Error).message).split('\n')[0]!
-const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text)

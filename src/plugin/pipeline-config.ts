@@ -1,4 +1,5 @@
 import type { EgressRules } from '../core/egress.ts'
+import { canMatch } from '../core/match.ts'
 import type { Guarantee, Start, SubscriptionPolicy } from '../core/plan.ts'
 import { bestEffortRetry } from '../core/retry.ts'
 import type { Catalogue } from './catalogue.ts'
@@ -80,6 +81,8 @@ export function checkPipeline(config: unknown, catalogue: Catalogue, createConte
   const issues = [...(checked.ok ? [] : checked.issues), ...crossIssues(config, catalogue), ...registered.issues]
   if (!checked.ok || issues.length > 0) return { ok: false, issues }
   const plan = { ...planOf(checked.value), schemas: registered.schemas }
+  const unmatched = plan.subscriptions.flatMap(waitIssues)
+  if (unmatched.length > 0) return { ok: false, issues: unmatched }
   const warnings = [
     ...crossWarnings(config),
     ...godWarnings(plan.schemas, plan.limits.warnOptional),
@@ -131,6 +134,17 @@ function pluginWarnings({ sources, subscriptions, egress }: PipelinePlan, contex
     ...sources.flatMap((source) => of(source, ['sources', source.name])),
     ...subscriptions.flatMap(({ policy, sink }) => of(sink, ['subscriptions', policy.name, 'sink'])),
   ]
+}
+
+/** The first stage is given what the subscription matches; those after it, what stages made of that. */
+function waitIssues({ policy: { name, match }, stages: [first] }: SubscriptionPlan): SchemaIssue[] {
+  return (first?.waitsFor ?? [])
+    .filter((wanted) => !canMatch(match, wanted))
+    .map((wanted) => ({
+      code: 'config-invalid',
+      path: ['subscriptions', name, 'match'],
+      message: `the stage ${first!.name} waits for ${wanted}, and nothing here matches it: add it, or the stage is never given one`,
+    }))
 }
 
 function stageUse({ make, ...stage }: CheckedStage): StageUse {

@@ -13,6 +13,7 @@ test('what is not written has its default', () => {
     hosts: [],
     origins: [],
     trustedProxies: [],
+    mask: [],
   })
   expect(limitsPlan()).toEqual({
     bodyBytes: 2 ** 20,

@@ -1,11 +1,16 @@
 import { isIP } from 'node:net'
 import type { Rate } from '../core/duration.ts'
 import { timeProblem } from '../core/event-fields.ts'
+import { type EventPath, pathOption } from './event-path.ts'
 import { schema } from './schema.ts'
 import { count, rate, size } from './values.ts'
 
 /** Scopes of a token. */
 const tokenScopes = ['ingest', 'read', 'admin'] as const
+
+/** How much of the content of events a token is shown. */
+export const payloadViews = ['full', 'masked', 'hidden'] as const
+export type PayloadView = (typeof payloadViews)[number]
 
 const time = schema.string().refine((text) => timeProblem(text) === undefined, {
   error: 'a time such as 2027-01-31T12:00:00Z is needed',
@@ -20,6 +25,12 @@ const token = schema.strictObject({
   scopes: schema.array(schema.enum(tokenScopes)).min(1).describe('What the token may do.'),
   sources: schema.array(schema.string().min(1)).describe('Sources it may publish as. Default: every one.').optional(),
   expires: time.describe('From this time on (RFC 3339) the token is not known. Default: never.').optional(),
+  payload: schema
+    .enum(payloadViews)
+    .describe(
+      'What it is shown of data and meta where events are looked at. masked (default): all but what server.mask names. full: that, too. hidden: nothing, and no streams, batches or state.',
+    )
+    .optional(),
   rate: rate('Requests it may make, such as 100/s. Default: limits.rate.').optional(),
 })
 
@@ -49,6 +60,11 @@ export const serverSchema = schema.strictObject({
     .describe('Names that requests may ask for in Host, without port, beside those of this machine. Bound wider: any.')
     .optional(),
   origins: schema.array(origin).describe('Other sites whose pages may call. Default: none.').optional(),
+  mask: schema
+    .array(pathOption('A place: data.customer.card, data.items[*].pin or meta.ip.', ['data', 'meta']))
+    .max(100)
+    .describe('Places whose value is shown as *** where events are looked at; deliveries are whole. Default: none.')
+    .optional(),
   trustedProxies: schema
     .array(address)
     .describe('Proxies whose X-Forwarded-For is believed: addresses or networks. Default: none.')
@@ -86,6 +102,8 @@ export interface TokenPlan {
   /** Milliseconds since 1970 from which it is not known. */
   readonly expiresMs?: number | undefined
   readonly rate?: Rate | undefined
+  /** Default: masked. */
+  readonly payload?: PayloadView | undefined
 }
 
 /** The setting `server` with its defaults. */
@@ -96,6 +114,8 @@ export interface ServerPlan {
   readonly hosts: readonly string[]
   readonly origins: readonly string[]
   readonly trustedProxies: readonly string[]
+  /** Places of events that are not shown. */
+  readonly mask: readonly EventPath[]
 }
 
 /** The setting `limits` with its defaults. */
@@ -129,6 +149,7 @@ export function serverPlan(given: schema.output<typeof serverSchema> = {}): Serv
     hosts: given.hosts ?? [],
     origins: given.origins ?? [],
     trustedProxies: given.trustedProxies ?? [],
+    mask: given.mask ?? [],
   }
 }
 

@@ -18,7 +18,10 @@ export interface Delivery {
 }
 
 export interface SinkContext extends PluginContext {
-  /** Aborted at the timeout: the attempt is then a `retry`. One that ignores it holds its key until it ends. */
+  /**
+   * Aborted at the timeout: the attempt is then a `retry`. A call that has not ended a second later goes on without its
+   * attempt: its answer counts for nothing, and it keeps its place and its keys until it ends.
+   */
   readonly signal: AbortSignal
   /**
    * For a sink that takes batches, where the subscription's payload is a template: the body of the whole call as JSON text,
@@ -40,6 +43,8 @@ export interface Sink {
     context: SinkContext,
     // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is meant
   ): readonly Outcome[] | undefined | void | Promise<readonly Outcome[] | undefined | void>
+  /** How long a call may take to end after its abort, milliseconds. Default: 1000. */
+  readonly abortGraceMs?: number | undefined
   /** Called once before the first delivery; throwing stops the start. */
   open?(context: PluginContext): void | Promise<void>
   /** Called once at the end, after the last delivery. */

@@ -2,6 +2,7 @@ import type { Event } from '../core/event.ts'
 import type { CreateContext } from './define.ts'
 import type { RetryPolicies } from './retry-setting.ts'
 import type { Stage, StageInput, StageSettings } from './stage.ts'
+import type { StandardSchema } from './standard-schema.ts'
 
 /** What a stage in code does: see `Stage.process`. */
 export type StageFunction = Stage['process']
@@ -36,16 +37,30 @@ export interface StageUse {
   readonly runsUserCode: boolean
   /** Present: what it keeps follows from the events alone, by this version of its code. */
   readonly foldVersion?: string | undefined
+  /** Patterns of events that it needs to be given. */
+  readonly waitsFor?: readonly string[] | undefined
   /** Makes the stage. Called once per start, with what surrounds the pipeline that runs it. */
   create(context: CreateContext): Promise<Stage>
 }
 
-/** A step of a subscription, written in code: `stage('enrich', async ({ event }) => …, { concurrency: 10 })`. */
+type Processing<E extends Event<unknown>> = (input: TypedStageInput<E>) => ReturnType<StageFunction>
+type InputOf<S extends StandardSchema> = Event<NonNullable<S['~standard']['types']>['input']>
+
+/**
+ * A step of a subscription, written in code: `stage('enrich', async ({ event }) => …, { concurrency: 10 })`. With a Standard
+ * Schema as `input` the data of its events is known.
+ */
+export function stage<S extends StandardSchema>(
+  name: string,
+  process: Processing<InputOf<S>>,
+  settings: StageSettings & { readonly input: S },
+): FunctionStage<InputOf<S>>
 export function stage<E extends Event<unknown> = Event>(
   name: string,
-  process: (input: TypedStageInput<E>) => ReturnType<StageFunction>,
-  settings: StageSettings = {},
-): FunctionStage<E> {
+  process: Processing<E>,
+  settings?: StageSettings,
+): FunctionStage<E>
+export function stage(name: string, process: Processing<Event>, settings: StageSettings = {}): FunctionStage {
   return Object.freeze({ kind: 'function-stage', name, process, settings })
 }
 

@@ -1,10 +1,12 @@
 import type { Catalogue } from './catalogue.ts'
 import { type Checked, check, type SchemaIssue, unknownSetting } from './check.ts'
 import type { CreateContext, StageDeclaration, StageDefaults, Use } from './define.ts'
+import { dataSchema, withInput } from './input-schema.ts'
 import { type IsolateInput, type IsolateSetting, isolateSetting } from './isolate/setting.ts'
 import { isolatedStage } from './isolate/stage.ts'
 import { type RetryInput, type RetryPolicies, retryPolicies, retrySetting } from './retry-setting.ts'
 import { schema } from './schema.ts'
+import type { WrittenSchema } from './schema-settings.ts'
 import { answer, checkOptions, declarationOf, isDefinition, isFilePath, isUse, problem } from './slots.ts'
 import type { Stage } from './stage.ts'
 import { type FunctionStage, isFunctionStage, type StageFunction } from './stage-function.ts'
@@ -18,6 +20,8 @@ export interface StageEntry<Run = StageFunction> {
   readonly buffer?: number | undefined
   readonly timeout?: string | undefined
   readonly retry?: RetryInput | undefined
+  /** What the data must be: the stage is called with nothing else. */
+  readonly input?: WrittenSchema | undefined
   /** For `use: './file.ts#name'`, a function: it runs in worker threads. */
   readonly isolate?: IsolateInput | undefined
   /** The stage's own options; those of a named stage may also stand beside `use`. */
@@ -39,6 +43,8 @@ export interface CheckedStage {
   readonly runsUserCode: boolean
   /** Present: what it keeps can be built again from the log. */
   readonly foldVersion?: string | undefined
+  /** Patterns of events that it needs to be given. */
+  readonly waitsFor?: readonly string[] | undefined
   make(context: CreateContext): Stage
 }
 
@@ -60,6 +66,9 @@ export const stageSettings = {
   retry: retrySetting
     .describe('When a failed attempt of this stage is made again. Default: as the subscription says.')
     .optional(),
+  input: dataSchema(
+    'What the data must be when the stage is called; an event that does not fit is a dead letter.',
+  ).optional(),
 }
 const settingsSchema = schema.strictObject(stageSettings)
 /** Settings of a stage that is a file or a function. */
@@ -76,7 +85,7 @@ export function checkingStageSlot(catalogue: Catalogue): StageSlot {
 }
 
 type Settings = schema.output<typeof settingsSchema>
-interface Body extends Pick<CheckedStage, 'isPure' | 'runsUserCode' | 'foldVersion' | 'make'> {
+interface Body extends Pick<CheckedStage, 'isPure' | 'runsUserCode' | 'foldVersion' | 'waitsFor' | 'make'> {
   readonly own?: StageDefaults | undefined
 }
 
@@ -88,7 +97,10 @@ function finish(settings: Settings, fallbackName: string, { own, ...body }: Body
     timeout: timeoutMs = own?.timeoutMs,
   } = settings
   const retry = settings.retry && retryPolicies(settings.retry)
-  return { ok: true, value: { ...body, name, concurrency, buffer, timeoutMs, retry } }
+  const { input } = settings
+  const make = (context: CreateContext): Stage =>
+    input === undefined ? body.make(context) : withInput(body.make(context), input, context.directory, name)
+  return { ok: true, value: { ...body, name, concurrency, buffer, timeoutMs, retry, make } }
 }
 
 function checkStage(value: unknown, catalogue: Catalogue): Checked<CheckedStage> {
@@ -111,8 +123,8 @@ function functionBody(process: StageFunction, isPure = false): Body {
 }
 
 function checkEntry(entry: Readonly<Record<string, unknown>>, catalogue: Catalogue): Checked<CheckedStage> {
-  const { use, name, concurrency, buffer, timeout, retry, isolate, with: own, ...inline } = entry
-  const settings = check(settingsSchema, { name, concurrency, buffer, timeout, retry })
+  const { use, name, concurrency, buffer, timeout, retry, input, isolate, with: own, ...inline } = entry
+  const settings = check(settingsSchema, { name, concurrency, buffer, timeout, retry, input })
   const isolation = checkIsolate(isolate)
   if (!isolation.ok) return { ok: false, issues: [...(settings.ok ? [] : settings.issues), ...isolation.issues] }
   const written = { use, own, inline, name }
@@ -172,6 +184,7 @@ function checkBody(
       runsUserCode: declaration.runsUserCode ?? !isBuiltIn,
       own: declaration.defaults?.(options),
       foldVersion: declaration.foldVersion?.(options),
+      waitsFor: declaration.waitsFor?.(options),
       make: (context) => declaration.create(options, context),
     },
   }

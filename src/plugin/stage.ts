@@ -1,6 +1,7 @@
 import type { Event, EventInput, Json, Sequence } from '../core/event.ts'
 import type { OutcomeName } from '../core/outcome.ts'
 import type { RetryInput } from './retry-setting.ts'
+import type { WrittenSchema } from './schema-settings.ts'
 import type { PluginContext } from './source.ts'
 
 /** What a stage is given: the event and context are frozen. */
@@ -23,7 +24,7 @@ export interface StageInput<Data = Json, Context = Readonly<Record<string, Json>
 export interface StageResult {
   readonly outcome: OutcomeName
   readonly reason?: string | undefined
-  /** For `retry`: a duration such as `30s`. */
+  /** For `retry`: how long to wait instead of the policy's delay, a duration such as `30s`. The attempt counts. */
   readonly delay?: string | undefined
   /**
    * For `retry`: nothing failed, it is only too early, or one part of the work is done. The delay is kept as given, and the
@@ -70,7 +71,8 @@ export interface DueInput {
 }
 
 /**
- * One step of a subscription. Called once per attempt, up to `concurrency` at a time, never twice at once for one delivery.
+ * One step of a subscription. Called once per attempt, up to `concurrency` at a time, never twice at once for one delivery or
+ * key, unless a call ignores its signal: a second later its attempt has failed, and what it still answers is ignored.
  * Its result is committed before the next step begins; after a crash it may run again with the context as committed.
  * Throwing is a failed attempt and never ends the pipeline. Not its job: remembering what it has done.
  */
@@ -98,6 +100,8 @@ export interface StageSettings {
   readonly timeout?: string | undefined
   /** When a failed attempt of this stage is made again. Default: as the subscription says. */
   readonly retry?: RetryInput | undefined
+  /** What the data must be, a JSON Schema or a Standard Schema: an event that does not fit is a dead letter. */
+  readonly input?: WrittenSchema | undefined
   /**
    * True for a function without side effects whose result follows from what it is given: it is not committed, costs no
    * write, and may run again after a crash.

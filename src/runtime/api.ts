@@ -238,6 +238,8 @@ export interface Pipeline extends SubscriptionDesk, ReplayDesk, RebuildDesk, Str
   publish(events: readonly EventInput[]): Promise<readonly PublishResult[]>
   /** As `publish` for records already checked (`core/`): the server's door. */
   ingest(records: readonly EventRecord[]): Promise<readonly IngestResult[]>
+  /** Counts events that the server's door refused. */
+  countRefused(events: number): void
   /** Hands a request to a source that receives; throws `not-found` when there is none of that name. */
   receive(source: string, request: ReceivedRequest): Promise<Reception>
   /** To best-effort subscriptions only; false when dropped. Never throws, never waits. */

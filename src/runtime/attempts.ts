@@ -82,14 +82,18 @@ export class Attempts {
     }
     const at = this.#lane.around.platform.clock.now()
     const call = this.#lane.calls.begin()
-    const finish = (outcomes: readonly Outcome[] | undefined, thrown?: unknown): void => {
-      this.#lane.calls.end(call)
+    const settle = (outcomes: readonly Outcome[] | undefined, thrown: unknown): void => {
       this.sink.took(call, this.#lane.around.platform.clock)
-      this.#lane.givePlace()
       this.#lane.gate.end(outcomes, thrown !== undefined)
       this.#lane.ends.applyAll(flights, outcomes, thrown, { at, call })
       this.#lane.afterCall()
       onEnd?.()
+    }
+    const finish = (outcomes: readonly Outcome[] | undefined, thrown?: unknown): void => {
+      this.#lane.calls.end(call)
+      this.#lane.givePlace()
+      if (call.isAbandoned) this.reclaim(flights)
+      else settle(outcomes, thrown)
     }
     let result: ReturnType<Sink['deliver']>
     try {
@@ -112,11 +116,20 @@ export class Attempts {
       finish(result ?? undefined)
       return
     }
-    this.#lane.calls.watch(call)
+    this.#lane.calls.watch(call, () => {
+      this.#lane.abandoned.begin(flights)
+      settle(undefined, new Error('it ignores its abort'))
+    })
     result.then(
       (outcomes) => finish(outcomes ?? undefined),
       (error: unknown) => finish(undefined, error ?? new Error('rejected without a reason')),
     )
+  }
+
+  /** A call has ended whose attempt had ended without it: its place is free, and what waited for it goes on. */
+  reclaim(flights: readonly Flight[]): void {
+    for (const flight of this.#lane.abandoned.end(flights)) this.#lane.ready.push(flight)
+    this.#lane.afterCall()
   }
 }
 

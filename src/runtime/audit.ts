@@ -6,6 +6,8 @@ import type { AuditReport } from './api.ts'
 import { auditBatches } from './audit-batches.ts'
 
 const pageSize = 2000
+/** A row of history can stand for thousands of deliveries. */
+const historyPage = 50
 
 /**
  * Counts again from log, rows and history and compares with the ledgers' own counters. Reads the store only, after a flush.
@@ -91,7 +93,7 @@ async function compareHistory(store: Store, { subscription, counters }: LedgerRe
   for (const [state, count] of Object.entries(await store.historyBase(subscription)))
     counted.set(state as SettledState, count)
   for (let after: string | undefined; ; ) {
-    const page = await store.history(subscription, { after, limit: pageSize })
+    const page = await store.history(subscription, { after, limit: historyPage })
     for (const { runs } of page.rows)
       for (const { state, count } of runs) counted.set(state, (counted.get(state) ?? 0) + count)
     after = page.next

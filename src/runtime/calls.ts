@@ -2,18 +2,26 @@ import type { Platform, Timer } from '../core/platform.ts'
 
 /** One call into a stage or sink, with a signal that is made only when somebody looks at it. */
 export class Call {
-  /** As the monotonic clock says. */
-  readonly beganAt: number
-  readonly deadline: number
-  hasTimedOut = false
-  isOver = false
+  /** As the monotonic clock says; NaN for one that is not timed while it may still answer at once. */
+  beganAt: number
+  /** When it was aborted at its timeout, by that clock; undefined: it was not. */
+  timedOutAt: number | undefined
+  /** It ignored its abort: its attempt has ended, and what it still answers counts for nothing. */
+  isAbandoned = false
+  /** It waits for something of the engine, before or after the code it calls: its time does not run. */
+  isHeldUp = false
   #controller: AbortController | undefined
   #reason: Error | undefined
   #listener: (() => void) | undefined
+  /** Ends the attempt without it. */
+  onAbandon: (() => void) | undefined
 
-  constructor(beganAt: number, timeoutMs: number) {
+  constructor(beganAt: number) {
     this.beganAt = beganAt
-    this.deadline = beganAt + timeoutMs
+  }
+
+  get hasTimedOut(): boolean {
+    return this.timedOutAt !== undefined
   }
 
   get signal(): AbortSignal {
@@ -37,42 +45,67 @@ export class Call {
   }
 }
 
-/** The calls under way with one common timeout: they end their time in the order they began, so one timer serves all. */
+/**
+ * How long a call may take to end after its abort: one that passes its signal on ends at once, and what it still answers
+ * says more than a timeout.
+ */
+const defaultGraceMs = 1000
+
+/**
+ * The calls under way with one common timeout: they end their time in the order they began, so one timer serves all. At its
+ * timeout a call is aborted; one that has not ended `graceMs` later is abandoned: its attempt ends without it.
+ */
 export class Calls {
   readonly #platform: Platform
   readonly #timeoutMs: number
+  readonly #graceMs: number
   readonly #open = new Set<Call>()
+  readonly #abandoned = new Set<Call>()
   #timer: Timer | undefined
 
-  constructor(platform: Platform, timeoutMs: number) {
+  constructor(platform: Platform, timeoutMs: number, graceMs = defaultGraceMs) {
     this.#platform = platform
     this.#timeoutMs = timeoutMs
+    this.#graceMs = graceMs
   }
 
   get size(): number {
-    return this.#open.size
+    return this.#open.size + this.#abandoned.size
   }
 
   /** Calls that ignore their abort. */
   get overdue(): number {
-    let count = 0
+    let count = this.#abandoned.size
     for (const call of this.#open) if (call.hasTimedOut) count += 1
     return count
   }
 
-  begin(): Call {
-    return new Call(this.#platform.clock.monotonic(), this.#timeoutMs)
+  /** Reading the clock costs more than some calls that answer at once: those need not be timed. */
+  begin(isTimed = true): Call {
+    return new Call(isTimed ? this.#platform.clock.monotonic() : Number.NaN)
   }
 
-  /** The call did not end at once: watch its time. */
-  watch(call: Call): void {
+  /** The call did not end at once: watch its time. `onAbandon` is called when it does not heed its abort either. */
+  watch(call: Call, onAbandon?: () => void): void {
+    call.onAbandon = onAbandon
+    if (Number.isNaN(call.beganAt)) call.beganAt = this.#platform.clock.monotonic()
     this.#open.add(call)
-    if (this.#timer === undefined) this.#arm(call)
+    if (this.#timer === undefined) this.#arm()
+  }
+
+  /** The call has what it waited for: its time begins. */
+  goOn(call: Call): void {
+    call.isHeldUp = false
+    call.beganAt = this.#platform.clock.monotonic()
+    // Behind those that began before.
+    if (!this.#open.delete(call)) return
+    this.#open.add(call)
+    if (this.#timer === undefined) this.#arm()
   }
 
   end(call: Call): void {
-    call.isOver = true
     this.#open.delete(call)
+    this.#abandoned.delete(call)
     if (this.#open.size === 0) {
       this.#timer?.cancel()
       this.#timer = undefined
@@ -83,19 +116,48 @@ export class Calls {
     for (const call of this.#open) call.abort(reason)
   }
 
-  #arm(call: Call): void {
-    this.#timer = this.#platform.after(Math.max(0, call.deadline - this.#platform.clock.monotonic()), () => {
+  /** For the next moment at which one of them is aborted or abandoned. */
+  #arm(): void {
+    const next = this.#nextMoment()
+    if (next === undefined) return
+    this.#timer = this.#platform.after(Math.max(0, next - this.#platform.clock.monotonic()), () => {
       this.#timer = undefined
       const now = this.#platform.clock.monotonic()
-      for (const open of this.#open) {
-        if (open.hasTimedOut) continue
-        if (open.deadline > now) {
-          this.#arm(open)
-          return
-        }
-        open.hasTimedOut = true
-        open.abort(new Error(`timed out after ${this.#timeoutMs} ms`))
+      for (const call of this.#open) {
+        if (call.isHeldUp) continue
+        const moment = this.#momentOf(call)
+        if (moment > now && !call.hasTimedOut) break
+        if (moment <= now) this.#overstep(call, now)
       }
+      if (this.#timer === undefined) this.#arm()
     })
+  }
+
+  /** Those aborted stand in front, in the order of their abort, then the others, in the order in which they began. */
+  #nextMoment(): number | undefined {
+    let next: number | undefined
+    for (const call of this.#open) {
+      if (call.isHeldUp) continue
+      const moment = this.#momentOf(call)
+      if (next === undefined || moment < next) next = moment
+      if (!call.hasTimedOut) break
+    }
+    return next
+  }
+
+  #momentOf({ timedOutAt, beganAt }: Call): number {
+    return timedOutAt === undefined ? beganAt + this.#timeoutMs : timedOutAt + this.#graceMs
+  }
+
+  #overstep(call: Call, now: number): void {
+    if (!call.hasTimedOut) {
+      call.timedOutAt = now
+      call.abort(new Error(`timed out after ${this.#timeoutMs} ms`))
+      return
+    }
+    call.isAbandoned = true
+    this.#open.delete(call)
+    this.#abandoned.add(call)
+    call.onAbandon?.()
   }
 }

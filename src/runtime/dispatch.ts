@@ -5,8 +5,10 @@ import type { Log, Platform } from '../core/platform.ts'
 import { createReaderIndex, valueAt } from '../core/reader-index.ts'
 import type { Store } from '../plugin/store.ts'
 
-/** Events examined before other work gets a turn. */
+/** Events examined in one piece. */
 const slice = 1024
+/** So long, in milliseconds, pieces are examined before other work gets a turn. */
+const turnMs = 8
 
 /** Somebody who reads the log in order: a lane, or a best-effort subscription. */
 export interface Reader {
@@ -78,6 +80,8 @@ export class Dispatch {
   readonly #listeners = new Set<() => void>()
   /** Before the start nothing is examined: the frontier must not pass lanes that are not there yet. */
   #isStopped = true
+  #turn: Promise<void> | undefined
+  #turnBegan = Number.NEGATIVE_INFINITY
   restarts = 0
   lastError: string | undefined
 
@@ -195,8 +199,21 @@ export class Dispatch {
         for (const lane of group.lanes) lane.touch()
         if (this.#merge(group)) return
       }
-      await new Promise<void>((resolve) => this.#platform.soon(resolve))
+      // What falls behind the newest events is read from the disk, which costs more than to go on for a moment.
+      if (this.#platform.clock.monotonic() - this.#turnBegan > turnMs) await this.#nextTurn()
     }
+  }
+
+  /** All groups wait together, so that their pieces share a turn's time however many they are. */
+  #nextTurn(): Promise<void> {
+    this.#turn ??= new Promise((resolve) => {
+      this.#platform.soon(() => {
+        this.#turn = undefined
+        this.#turnBegan = this.#platform.clock.monotonic()
+        resolve()
+      })
+    })
+    return this.#turn
   }
 
   /** What a lagging group reads next. Lanes without room stay behind: events read in vain would be read again. */

@@ -61,10 +61,14 @@ export class Endings {
       this.wait(flight, nowMs + outcome.delayMs!)
       return
     }
-    if (outcome.outcome !== 'ack' || outcome.detail !== undefined) {
+    const durationMs = Math.max(0, nowMs - facts.at)
+    // A filter discards thousands at once, all alike: a record of each would be longer than the events.
+    const isAtOnce = durationMs === 0 && outcome.detail === undefined && flight.attempts.length === 0
+    const isPlain = outcome.outcome === 'ack' ? outcome.detail === undefined : outcome.outcome === 'discard' && isAtOnce
+    if (!isPlain) {
       flight.remember({
         at: facts.at,
-        durationMs: Math.max(0, nowMs - facts.at),
+        durationMs,
         step: facts.step,
         outcome: outcome.outcome,
         reason: outcome.reason,
@@ -84,7 +88,7 @@ export class Endings {
         this.deliver(flight)
         return
       case 'discard':
-        this.settle(flight, 'discarded', decision.reason)
+        this.settle(flight, 'discarded', decision.reason, isPlain ? facts.step : undefined)
         return
       case 'wait':
         this.#lane.ledger.countAttempts(1, 1)
@@ -157,12 +161,13 @@ export class Endings {
     this.settle(flight, 'delivered')
   }
 
-  settle(flight: Flight, state: 'delivered' | 'discarded' | 'expired' | 'lost', reason?: string): void {
+  settle(flight: Flight, state: 'delivered' | 'discarded' | 'expired' | 'lost', reason?: string, step?: string): void {
     this.#lane.ledger.countAttempts(state === 'lost' || state === 'expired' ? 0 : 1, 0)
     this.#lane.ledger.settle(flight.sequence, state, flight.from, {
       reason,
       attemptCount: flight.attemptCount,
       attempts: flight.attempts,
+      step,
     })
     this.#leaveHeld(flight)
     this.#leaveMemory(flight)

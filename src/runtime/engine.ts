@@ -131,6 +131,8 @@ export class Engine implements Pipeline {
     return this.#live.ingest.ingest(records)
   }
 
+  countRefused = (events: number): void => this.#live.ingest.countRefused(events)
+
   receive(source: string, request: ReceivedRequest): Promise<Reception> {
     return receiveRequest(this.#live, source, request)
   }

@@ -1,6 +1,6 @@
 import { derivedSource } from '../core/derived.ts'
 import { type Event, type Sequence, timeText } from '../core/event.ts'
-import type { LedgerRecord } from '../core/ledger-state.ts'
+import type { HistoryRun, LedgerRecord } from '../core/ledger-state.ts'
 import { compilePatterns } from '../core/match.ts'
 import { notBeforeOf } from '../core/not-before.ts'
 import type { Attempt } from '../core/outcome.ts'
@@ -161,10 +161,15 @@ async function settledPart(store: Store, name: string, sequence: Sequence): Prom
     found = {
       state: run.state,
       reason: run.reason,
-      attempts: row.attempts?.find((entry) => entry.sequence === sequence)?.attempts,
+      attempts: row.attempts?.find((entry) => entry.sequence === sequence)?.attempts ?? atOnce(run, row.at),
       attemptCount: run.attempts ?? 1,
       settledAt: row.at,
     }
   }
   return found
+}
+
+/** The attempt of what was discarded at once: its time is that of the commit, milliseconds later. */
+function atOnce({ step, reason }: HistoryRun, at: number): readonly Attempt[] | undefined {
+  return step === undefined ? undefined : [{ at, durationMs: 0, step, outcome: 'discard', reason }]
 }

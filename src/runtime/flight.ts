@@ -52,14 +52,14 @@ export class Flight {
     this.attempts = [...this.attempts.slice(1 - attemptsKept), attempt]
   }
 
-  /** A step is done, and left this. */
-  advance(step: string, { context, event }: Pick<StageEnd, 'context' | 'event'>): void {
+  /** A step is done, and left this; `done` are all that are. */
+  advance(done: readonly string[], { context, event }: Pick<StageEnd, 'context' | 'event'>): void {
     if (context !== undefined) this.context = context
     if (event !== undefined) {
       this.event = event
       this.replaced = event.record
     }
-    this.done = [...this.done, step]
+    this.done = done
     this.attempt = 0
   }
 

@@ -1,4 +1,5 @@
 import { Breaker, type BreakerChange } from '../core/breaker.ts'
+import { formatDuration } from '../core/duration.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { Pace } from '../core/pace.ts'
 import type { Timer } from '../core/platform.ts'
@@ -26,13 +27,13 @@ export class Gate {
   /** Nothing is examined or brought back while the far side is down; half-open, only what one trial needs. */
   get isShut(): boolean {
     if (this.#breaker === undefined || this.#breaker.isClosed) return false
-    const state = this.#breaker.state(this.#now)
-    return state === 'open' || (state === 'half-open' && !this.#lane.isIdle)
+    const state = this.#breaker.state(this.#monotonic)
+    return state === 'open' || (state === 'half-open' && this.#isTrying)
   }
 
   /** For what comes out of the stages: how long the far side is left alone. */
   get shutMs(): number {
-    return this.#breaker === undefined || this.#breaker.isClosed ? 0 : this.#breaker.waitMs(this.#now)
+    return this.#breaker === undefined || this.#breaker.isClosed ? 0 : this.#breaker.waitMs(this.#monotonic)
   }
 
   /** How many attempts may be under way. */
@@ -40,7 +41,9 @@ export class Gate {
     const { concurrency } = this.#lane.policy
     if (this.#breaker === undefined) return concurrency
     // This is asked for every delivery: a breaker that is closed needs no clock.
-    return Math.min(concurrency, this.#breaker.limit(this.#breaker.isClosed ? 0 : this.#now))
+    const limit = this.#breaker.limit(this.#breaker.isClosed ? 0 : this.#monotonic)
+    // A call that ignores its abort says nothing any more: the trial of a breaker does not wait for it.
+    return Math.min(concurrency, limit + this.#lane.abandoned.count)
   }
 
   /** It goes on by itself at some moment. */
@@ -51,11 +54,11 @@ export class Gate {
   get breaker() {
     const breaker = this.#breaker
     if (breaker === undefined) return undefined
-    const state = breaker.state(this.#now)
+    const state = breaker.state(this.#monotonic)
     return {
       state,
       failures: breaker.failures,
-      openUntil: state === 'open' ? this.#now + breaker.waitMs(this.#now) : undefined,
+      openUntil: state === 'open' ? this.#now + breaker.waitMs(this.#monotonic) : undefined,
       failingSince: breaker.failingSince,
     }
   }
@@ -64,7 +67,8 @@ export class Gate {
   admits(): boolean {
     const lane = this.#lane
     if (lane.active >= this.limit) {
-      if (this.#breaker !== undefined && lane.active === 0) this.#wakeIn(this.#breaker.waitMs(this.#now))
+      if (this.#breaker !== undefined && lane.active === lane.abandoned.count)
+        this.#wakeIn(this.#breaker.waitMs(this.#monotonic))
       return false
     }
     if (!lane.around.places.admits(lane)) return false
@@ -90,7 +94,7 @@ export class Gate {
     }
     const wasFailing = breaker.failingSince !== undefined
     const wasOpen = !breaker.isClosed
-    const change = hasFailed ? breaker.fail(this.#now) : breaker.succeed()
+    const change = hasFailed ? breaker.fail(this.#now, this.#monotonic) : breaker.succeed()
     const { ledger } = this.#lane
     ledger.failingSince = breaker.failingSince
     if (wasFailing !== (breaker.failingSince !== undefined)) this.#lane.touch()
@@ -106,6 +110,12 @@ export class Gate {
   stop(): void {
     this.#timer?.cancel()
     this.#timer = undefined
+  }
+
+  /** There is something that may still tell whether the far side is there. */
+  get #isTrying(): boolean {
+    const { active, abandoned, ready, attempts } = this.#lane
+    return active > abandoned.count || ready.size > 0 || attempts.inside > 0
   }
 
   get #now(): number {
@@ -127,7 +137,10 @@ export class Gate {
     if (this.#timer !== undefined) return
     this.#timer = this.#lane.around.platform.after(delayMs, () => {
       this.#timer = undefined
-      this.#lane.nudge()
+      // A timer may come a moment before the clock says so, or have been for something else: then nothing else would come.
+      const shutMs = this.shutMs
+      if (shutMs > 0) this.#wakeIn(shutMs)
+      else this.#lane.nudge()
     })
   }
 
@@ -135,13 +148,10 @@ export class Gate {
     const lane = this.#lane
     if (change === undefined) return
     if (change === 'disable') {
-      lane.ends.stopWith(
-        'disabled',
-        `no attempt has succeeded for ${Math.round(this.#failingForMs() / 3_600_000)} hours`,
-      )
+      lane.ends.stopWith('disabled', `no attempt has succeeded for ${roughly(this.#failingForMs())}`)
       return
     }
-    if (change === 'opened') this.#wakeIn(this.#breaker!.waitMs(this.#now))
+    if (change === 'opened') this.#wakeIn(this.#breaker!.waitMs(this.#monotonic))
     else lane.around.onRoom(lane)
     if (change === 'opened' && wasOpen) return
     lane.around.log.warn(`the circuit breaker of ${lane.name} is ${change === 'opened' ? 'open' : 'closed'}`, {
@@ -154,4 +164,12 @@ export class Gate {
   #failingForMs(): number {
     return this.#now - (this.#breaker!.failingSince ?? this.#now)
   }
+}
+
+/** A time in its two largest units at most, for people. */
+function roughly(ms: number): string {
+  return formatDuration(Math.round(ms / 1000) * 1000)
+    .split(' ')
+    .slice(0, 2)
+    .join(' ')
 }

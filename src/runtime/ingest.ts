@@ -163,6 +163,12 @@ export class Ingest {
     })
   }
 
+  /** Events that the door refused before they came here. */
+  countRefused(events: number): void {
+    this.counts.refused += events
+    this.doorCounts.refused += events
+  }
+
   /** Appends the original of a quarantined event, if it fits now; answers why it does not. */
   async redrive(record: EventRecord): Promise<IngestResult> {
     const [result] = await this.#admit([record], undefined, true)

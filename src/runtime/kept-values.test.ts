@@ -137,3 +137,16 @@ test.each([false, true])(
     )
   },
 )
+
+test('large values are forgotten by their length, once they are stored, and read again', async () => {
+  const { values, flush, reads } = world(undefined, true)
+  const large = 'x'.repeat(20 * 1024 * 1024)
+  for (let n = 0; n < 5; n++) {
+    await use(values, `k${n}`, () => values.set(`k${n}`, keptChange({ value: large })))
+    await flush()
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  const before = reads()
+  for (let n = 0; n < 5; n++) await use(values, `k${n}`, ({ value }) => expect(value).toBe(large))
+  expect(reads()).toBeGreaterThan(before)
+})

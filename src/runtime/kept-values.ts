@@ -12,9 +12,7 @@ export interface Kept {
 
 /** A stage's new value for a key: null removes it. */
 export interface KeptChange {
-  /** As it is after the way through the store, frozen. */
-  readonly value: Json
-  /** The same as JSON; null: removed. */
+  /** As JSON; null: removed. */
   readonly text: string | null
   readonly dueAt: number | undefined
 }
@@ -28,13 +26,19 @@ export function keptChange({ value, dueAt }: Keep): KeptChange {
     throw new Error(`what it keeps is too large: ${text.length} characters as JSON, ${mostCharacters} at most`)
   if (dueAt !== undefined && !(Number.isSafeInteger(dueAt) && dueAt >= 0))
     throw new Error('dueAt of what it keeps is no time: give whole milliseconds since 1970')
-  return { value: deepFreeze(JSON.parse(text) as Json), text, dueAt }
+  return { text, dueAt }
 }
 
-const removed: KeptChange = Object.freeze({ value: null, text: null, dueAt: undefined })
+/** What is kept as a stage sees it, frozen; undefined where nothing is. */
+export function keptValue(text: string | null): Json | undefined {
+  return text === null ? undefined : deepFreeze(JSON.parse(text) as Json)
+}
+
+const removed: KeptChange = Object.freeze({ text: null, dueAt: undefined })
 const mostCharacters = 64 * 1024 * 1024
 
-interface Entry extends Kept {
+/** A value in memory: as text it takes half the room that it takes as an object. */
+interface Entry extends KeptChange {
   /** The number of the change, 0 for what was only read. */
   readonly change: number
 }
@@ -50,8 +54,9 @@ export interface KeptSurroundings {
   readonly isNew?: boolean | undefined
 }
 
-/** Values in memory; beyond, those that have not been used for longest are forgotten once they are stored. */
+/** Values in memory, and their length in all; beyond, those not used for longest are forgotten once they are stored. */
 const mostValues = 200_000
+const mostLength = 64 * 1024 * 1024
 const readAtOnce = 500
 
 /**
@@ -68,6 +73,8 @@ export class KeptValues {
   readonly #busy = new Map<string, (() => void)[]>()
   #wanted = new Map<string, { resolve(): void; reject(error: unknown): void }[]>()
   #changes = 0
+  /** Of all texts together. */
+  #length = 0
   #isForgetting = false
   /** All that is stored is in memory, too: what is not there is nowhere. */
   #isWhole: boolean
@@ -84,7 +91,7 @@ export class KeptValues {
     const known = this.#entries.get(key) ?? (this.#isWhole ? nothing : undefined)
     if (known === undefined || this.#busy.has(key)) return this.#acquireLater(key)
     this.#busy.set(key, [])
-    return known
+    return keptOf(known)
   }
 
   /** The caller has done with the key: the next one may have it. */
@@ -95,13 +102,28 @@ export class KeptValues {
   }
 
   /** Leaves another value under the key; called by who has the key. */
-  set(key: string, { value, text, dueAt }: KeptChange): void {
+  set(key: string, { text, dueAt }: KeptChange): void {
     this.#changes += 1
-    this.#entries.delete(key)
-    this.#entries.set(key, { value: text === null ? undefined : value, dueAt, change: this.#changes })
+    this.#remove(key)
+    this.#add(key, { text, dueAt, change: this.#changes })
     this.#around.ledger.keep({ stage: this.#stage, key, value: text, ...(dueAt !== undefined && { dueAt }) })
     if (dueAt !== undefined) this.#around.onDue(dueAt)
-    if (this.#entries.size > this.#capacity && !this.#isForgetting) void this.#forget()
+    if (this.#isOver(1) && !this.#isForgetting) void this.#forget()
+  }
+
+  #add(key: string, entry: Entry): void {
+    this.#entries.set(key, entry)
+    this.#length += entry.text?.length ?? 0
+  }
+
+  #remove(key: string): void {
+    this.#length -= this.#entries.get(key)?.text?.length ?? 0
+    this.#entries.delete(key)
+  }
+
+  /** More is in memory than a share of what may be. */
+  #isOver(share: number): boolean {
+    return this.#entries.size > this.#capacity * share || this.#length > mostLength * share
   }
 
   async #acquireLater(key: string): Promise<Kept> {
@@ -110,7 +132,7 @@ export class KeptValues {
     else await new Promise<void>((resolve) => line.push(resolve))
     try {
       if (!this.#entries.has(key) && !this.#isWhole) await this.#read(key)
-      return this.#entries.get(key) ?? nothing
+      return keptOf(this.#entries.get(key) ?? nothing)
     } catch (error) {
       this.release(key)
       throw error
@@ -141,7 +163,8 @@ export class KeptValues {
       const rows = await this.#around.store.kept(this.#around.subscription, { stage: this.#stage, keys })
       const found = new Map(rows.map((row) => [row.key, row]))
       for (const [key, waiting] of wanted) {
-        this.#entries.set(key, entryOf(found.get(key)))
+        this.#remove(key)
+        this.#add(key, entryOf(found.get(key)))
         for (const { resolve } of waiting) resolve()
       }
     } catch (error) {
@@ -156,9 +179,9 @@ export class KeptValues {
     try {
       await this.#around.flush()
       for (const [key, { change }] of this.#entries) {
-        if (this.#entries.size <= this.#capacity * 0.9) break
+        if (!this.#isOver(0.9)) break
         if (change > storedUpTo || this.#busy.has(key)) continue
-        this.#entries.delete(key)
+        this.#remove(key)
         this.#isWhole = false
       }
     } finally {
@@ -167,9 +190,15 @@ export class KeptValues {
   }
 }
 
-const nothing: Entry = Object.freeze({ value: undefined, dueAt: undefined, change: 0 })
+const nothing: Entry = Object.freeze({ text: null, dueAt: undefined, change: 0 })
+
+function keptOf({ text, dueAt }: Entry): Kept {
+  return { value: keptValue(text), dueAt }
+}
 
 function entryOf(row: KeptRow | undefined): Entry {
   if (row === undefined || row.value === null) return nothing
-  return { value: deepFreeze(JSON.parse(row.value) as Json), dueAt: row.dueAt, change: 0 }
+  // One that cannot be read is told to who asked first; from here on it is known to be JSON.
+  keptValue(row.value)
+  return { text: row.value, dueAt: row.dueAt, change: 0 }
 }

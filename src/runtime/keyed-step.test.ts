@@ -48,3 +48,35 @@ test('when what is kept cannot be read, the attempt fails, and the key stays wit
   expect(await waiting).toMatchObject({ outcome: { outcome: 'ack' } })
   expect(ran).toEqual(['1'])
 })
+
+test('the time of a call begins when it has its key', async () => {
+  const kept = new KeptValues('count', {
+    subscription: 'work',
+    ledger: { keep: () => undefined },
+    store: { kept: async () => [] },
+    flush: async () => undefined,
+    onDue: () => undefined,
+  })
+  const end = Promise.withResolvers<void>()
+  const slow: Stage = { keyOf: () => 'k', process: () => end.promise }
+  const calls = new Calls(platform, 1000)
+  const stage = { name: 'count', stage: slow, calls, kept } as unknown as RunningStage
+  await kept.acquire('k')
+  const call = calls.begin()
+  let abandoned = 0
+  const result = runKeyed(stage, new Flight(event, undefined, 'pending'), call, { context } as unknown as LaneSetup)
+  calls.watch(call, () => {
+    abandoned += 1
+  })
+  await platform.advance(5000)
+  expect(call.hasTimedOut).toBe(false)
+  kept.release('k')
+  await platform.advance(1900)
+  expect([call.hasTimedOut, abandoned]).toEqual([true, 0])
+  await platform.advance(200)
+  expect([abandoned, calls.overdue, calls.size]).toEqual([1, 1, 1])
+  end.resolve()
+  expect(await result).toMatchObject({ outcome: { reason: 'stage count timed out' } })
+  calls.end(call)
+  expect([calls.overdue, calls.size]).toEqual([0, 0])
+})

@@ -22,8 +22,12 @@ export function runKeyed(
   const kept = values.acquire(key)
   flight.keptKey = key
   if (!(kept instanceof Promise)) return runStage(stage, flight, call, setup, kept.value)
+  call.isHeldUp = true
   return kept.then(
-    ({ value }) => runStage(stage, flight, call, setup, value),
+    ({ value }) => {
+      stage.calls.goOn(call)
+      return runStage(stage, flight, call, setup, value)
+    },
     (error: unknown) => {
       flight.keptKey = undefined
       return stageFailed(stage, call, error)

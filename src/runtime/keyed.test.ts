@@ -77,6 +77,8 @@ function commitsOf(store: Store) {
   return seen
 }
 
+const waitHour = { outcome: 'retry', isWait: true, delay: '1h' } as const
+
 const isAudited = async (pipeline: Pipeline) => (await pipeline.audit()).problems
 
 describe('what a stage keeps', () => {
@@ -194,6 +196,34 @@ describe('what a stage keeps', () => {
       'waiting',
       undefined,
     ])
+  })
+})
+
+describe('what a stage keeps and the step that changed it', () => {
+  const passed = keyed({ process: () => ({ outcome: 'ack' }) })
+  const kept = { value: 'go' }
+  test.each<[string, (input: StageInput, first: number) => StageResult]>([
+    ['wakes a delivery', (_, first) => ({ outcome: 'ack', keep: kept, wake: [first] })],
+    ['keeps what is due already', ({ now }) => ({ outcome: 'ack', keep: { ...kept, dueAt: now - 1 } })],
+    ['waits, and keeps what is due', ({ now }) => ({ ...waitHour, keep: { ...kept, dueAt: now - 1 } })],
+  ])('are in one commit when it %s', async (_, answer) => {
+    // G9
+    let first = 0
+    const { send, pipeline, platform } = await world(
+      keyed({
+        process: (input) => (input.event.type === 'in.begin' ? waitHour : answer(input, first)),
+        onDue: ({ value }) => ({ keep: { value } }),
+      }),
+      undefined,
+      [passed],
+    )
+    first = await send('a', {}, { type: 'in.begin' })
+    await platform.advance(1000)
+    const commits = commitsOf(pipeline.store)
+    const second = await send('a')
+    await platform.advance(1000)
+    expect(commits.find(({ keys }) => keys.length > 0)?.puts).toContain(second)
+    expect(await isAudited(pipeline)).toEqual([])
   })
 })
 

@@ -7,6 +7,7 @@ import { notBeforeOf } from '../core/not-before.ts'
 import { KeyOrder } from '../core/order.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
 import { Queue } from '../core/queue.ts'
+import { AbandonedCalls } from './abandoned-calls.ts'
 import { Attempts } from './attempts.ts'
 import { Calls } from './calls.ts'
 import { Coalescer } from './coalescer.ts'
@@ -43,6 +44,7 @@ export class Lane implements OwnedLedger {
   readonly coalescer: Coalescer | undefined
   readonly fair: FairShares | undefined
   readonly pull: Pull | undefined
+  readonly abandoned = new AbandonedCalls()
   inMemory = 0
   active = 0
   /** Deliveries that this process could not make because the store is damaged. */
@@ -53,7 +55,7 @@ export class Lane implements OwnedLedger {
   /** It stands still for a moment. */
   isHeld = false
   isGone = false
-  #order: KeyOrder<Flight> | undefined
+  readonly order: KeyOrder<Flight> | undefined
   readonly #ownSource: string
   #isPumping = false
   #lastActive = 0
@@ -69,7 +71,7 @@ export class Lane implements OwnedLedger {
     this.around = around
     this.position = setup.ledger.examined
     this.travel = () => ({ position: this.position, isFront: false })
-    this.calls = new Calls(around.platform, setup.policy.timeoutMs)
+    this.calls = new Calls(around.platform, setup.policy.timeoutMs, setup.sink?.abortGraceMs)
     this.due = new DueRows(this)
     this.ends = new Endings(this)
     this.attempts = new Attempts(this)
@@ -81,11 +83,7 @@ export class Lane implements OwnedLedger {
     this.pull = setup.batches && new Pull(this, setup.batches)
     // Without stages there is nothing that one delivery does before another but going to clients, and the shelf orders that.
     const isOrdered = setup.policy.ordering !== 'none' && (this.pull === undefined || setup.stages.length > 0)
-    this.#order = isOrdered ? new KeyOrder(setup.policy.ordering === 'key') : undefined
-  }
-
-  get order(): KeyOrder<Flight> | undefined {
-    return this.#order
+    this.order = isOrdered ? new KeyOrder(setup.policy.ordering === 'key') : undefined
   }
 
   get isRunning(): boolean {
@@ -177,9 +175,9 @@ export class Lane implements OwnedLedger {
   /** A delivery already in the ledger comes into memory: matched just now, or left pending by an earlier process. */
   admit(flight: Flight): void {
     const { key } = flight
-    const admission = key === undefined || this.#order === undefined ? 'run' : this.#order.arrive(key, flight)
+    const admission = key === undefined || this.order === undefined ? 'run' : this.order.arrive(key, flight)
     if (admission === 'hold') {
-      this.ledger.hold(key!, this.#order!.held(key!), [flight.sequence])
+      this.ledger.hold(key!, this.order!.held(key!), [flight.sequence])
       return
     }
     if (this.inMemory === 0) this.#lastActive = this.around.platform.clock.monotonic()
@@ -190,15 +188,15 @@ export class Lane implements OwnedLedger {
   /** A recovered delivery waits in a row until its time. */
   postpone(flight: Flight, dueAt: number): void {
     const { key } = flight
-    if (key !== undefined && this.#order !== undefined && flight.from === 'pending') {
-      const admission = this.#order.arrive(key, flight)
-      if (admission === 'hold') this.ledger.hold(key, this.#order.held(key), [flight.sequence])
+    if (key !== undefined && this.order !== undefined && flight.from === 'pending') {
+      const admission = this.order.arrive(key, flight)
+      if (admission === 'hold') this.ledger.hold(key, this.order.held(key), [flight.sequence])
       else if (admission === 'queue') this.inMemory += 1
       if (admission !== 'run') return
     }
     this.ledger.putRow(flight.toRow(dueAt), flight.from)
     flight.from = 'row'
-    if (key !== undefined && this.#order !== undefined) this.ends.holdQueue(key, flight.sequence)
+    if (key !== undefined && this.order !== undefined) this.ends.holdQueue(key, flight.sequence)
     this.due.expect(dueAt)
     this.around.settler().touch(this)
   }
@@ -231,7 +229,7 @@ export class Lane implements OwnedLedger {
   /** The next delivery to try; undefined when none of those that were ready is to be tried any more. */
   takeReady(): Flight | undefined {
     for (let flight = this.ready.shift(); flight !== undefined; flight = this.ready.shift()) {
-      if (flight.isWithdrawn || this.ends.expireIfOld(flight)) continue
+      if (flight.isWithdrawn || this.ends.expireIfOld(flight) || this.abandoned.holds(flight)) continue
       if (this.coalescer !== undefined && flight.group !== undefined) this.coalescer.seal(flight)
       return flight
     }
@@ -245,7 +243,7 @@ export class Lane implements OwnedLedger {
 
   /** Nothing of the key is in front any more: the next one may run. */
   releaseKey(key: string): void {
-    const next = this.#order?.release(key)
+    const next = this.order?.release(key)
     if (next?.kind === 'run') this.ready.push(next.item)
     if (next?.kind === 'load') this.due.loadHeld(key, next.sequences[0]!)
   }
@@ -253,7 +251,7 @@ export class Lane implements OwnedLedger {
   /** A dead letter that its key was parked behind is gone: what waits behind it goes on. */
   unpark(key: string, sequence: Sequence): void {
     this.pull?.unpark(key, sequence)
-    if (this.#order?.blockedBy(key) === sequence) this.releaseKey(key)
+    if (this.order?.blockedBy(key) === sequence) this.releaseKey(key)
   }
 
   takePlace(): void {

@@ -137,6 +137,40 @@ describe('the circuit breaker', () => {
     expect((await engine.audit()).problems).toEqual([])
   })
 
+  test('is tried again also when the wall clock was set back', async () => {
+    let attempts = 0
+    const { platform, engine } = await virtual({ breaker, retry, concurrency: 1 }, () => {
+      attempts += 1
+      return down
+    })
+    await engine.publish(event(1))
+    await platform.advance(6000)
+    expect(attempts).toBe(3)
+    platform.moveWallClock(-3000)
+    await platform.advance(29_000)
+    expect(attempts).toBe(4)
+  })
+
+  test('is tried again also when its timer comes a moment before its clock says so', async () => {
+    let attempts = 0
+    const platform = createVirtualPlatform()
+    const early = {
+      ...platform,
+      after: (ms: number, task: () => void) => platform.after(ms > 10_000 ? ms - 0.5 : ms, task),
+    }
+    const store = await memory().declaration.open({}, { directory: '.', platform })
+    const answer: Answer = () => {
+      attempts += 1
+      return down
+    }
+    const { engine } = await engineWith([{ policy: policy('s', { breaker, retry }), answer }], store, true, {
+      platform: early,
+    })
+    await engine.publish(event(1))
+    await platform.advance(60_000)
+    expect(attempts).toBeGreaterThanOrEqual(4)
+  })
+
   test('after an outage it takes up its pace step by step', async () => {
     let isDown = true
     let active = 0
@@ -172,7 +206,7 @@ describe('the circuit breaker', () => {
     await platform.advance(3_700_000)
     expect(await engine.subscription('s')).toMatchObject({
       state: 'disabled',
-      reason: 'no attempt has succeeded for 1 hours',
+      reason: 'no attempt has succeeded for 1h',
       open: 5,
     })
     expect(received.get('trouble')!.map(({ event: { type } }) => type)).toEqual([

@@ -74,14 +74,13 @@ export class Quarantine {
   #runSuspects(): void {
     if (this.#isRunningOne) return
     for (const [lane, upTo] of this.#suspects) {
-      const flight = lane.ready.peek()
-      if (flight !== undefined && flight.sequence <= upTo && lane.isRunning) {
+      const flight = lane.isRunning ? nextSuspect(lane, upTo) : undefined
+      if (flight !== undefined) {
         this.#isRunningOne = true
-        lane.ready.shift()
         void this.#runAlone(lane, flight, upTo)
         return
       }
-      const isDone = lane.active === 0 && lane.examined >= upTo && !lane.due.isLoading
+      const isDone = lane.active === lane.abandoned.count && lane.examined >= upTo && !lane.due.isLoading
       if (isDone || !lane.isRunning) this.#suspects.delete(lane)
     }
     if (this.#suspects.size === 0) this.#releaseAll()
@@ -121,4 +120,13 @@ export class Quarantine {
   know(lane: Lane): void {
     this.#lanes.add(lane)
   }
+}
+
+/** Takes the next one that is ready and no call that ignores its abort has the key of. */
+function nextSuspect({ ready, abandoned }: Lane, upTo: Sequence): Flight | undefined {
+  for (let flight = ready.peek(); flight !== undefined && flight.sequence <= upTo; flight = ready.peek()) {
+    ready.shift()
+    if (!abandoned.holds(flight)) return flight
+  }
+  return undefined
 }

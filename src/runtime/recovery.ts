@@ -1,7 +1,8 @@
-import { Event, type Sequence } from '../core/event.ts'
+import type { Sequence } from '../core/event.ts'
 import type { LedgerRecord } from '../core/ledger-state.ts'
 import { nextDelayMs } from '../core/retry.ts'
 import type { RowQuery } from '../plugin/store.ts'
+import { fromRow } from './due-rows.ts'
 import { Flight } from './flight.ts'
 import type { Lane } from './lane.ts'
 import { recoverShelf, takeFromClients } from './pull/recover.ts'
@@ -111,16 +112,10 @@ async function countDeath(lane: Lane, sequence: Sequence): Promise<void> {
   // A damaged one becomes a dead letter with the others.
   const event = (await readEvents(store, [sequence])).events.get(sequence)
   if (event === undefined || row?.unreadable !== undefined) return
-  const flight = new Flight(
-    row?.event === undefined ? event : new Event({ ...row.event, sequence, appendedAt: event.record.appendedAt }),
-    row?.key ?? lane.keyOf(event),
-    row === undefined ? 'pending' : 'row',
-  )
-  flight.deaths = (row?.deaths ?? 0) + 1
-  flight.attempts = row?.attempts ?? []
-  flight.done = row?.done ?? []
-  flight.attempt = row?.attempt ?? 0
-  flight.attemptCount = flight.attempt + 1
+  const key = row?.key ?? lane.keyOf(event)
+  const flight = row === undefined ? new Flight(event, key, 'pending') : fromRow({ ...row, key }, event)
+  flight.deaths += 1
+  flight.attemptCount += 1
   lane.inMemory += 1
   if (flight.deaths >= deathsToDie) {
     lane.ends.die(flight, 'quarantined: the process died twice while this delivery ran alone')

@@ -103,18 +103,17 @@ export class Settler {
     this.#derived.push(...records)
   }
 
-  /** Resolves when everything changed so far is in the store. */
-  async flush(): Promise<void> {
-    if (this.#running === undefined) {
-      if (this.#hasWork()) await this.#write()
-      return
-    }
-    // All who come while one commit is written share the next one.
-    this.#next ??= this.#running.then(() => {
+  /**
+   * Resolves when everything changed so far is in the store. Nothing is gathered in the caller's turn: who calls may be in the
+   * middle of a change, such as a step of which what it keeps is in the ledger and its delivery is not yet (G9).
+   */
+  flush(): Promise<void> {
+    // All who come in one turn, or while one commit is written, share the next one.
+    this.#next ??= (this.#running ?? Promise.resolve()).then(() => {
       this.#next = undefined
       return this.#hasWork() ? this.#write() : undefined
     })
-    await this.#next
+    return this.#next
   }
 
   /** As `flush`, for an answer that promises it: throws `store-indeterminate` when it cannot be said in time. */
@@ -155,7 +154,7 @@ export class Settler {
   #onTime(waitedMs: number): void {
     this.#timer = undefined
     this.#timerAt = Number.POSITIVE_INFINITY
-    if (this.#running !== undefined) return
+    if (this.#running !== undefined || this.#next !== undefined) return
     if (this.#dirty.size > manyLedgers && waitedMs < busyMs) this.#arm(busyMs)
     else if (this.#hasWork()) void this.#write()
   }

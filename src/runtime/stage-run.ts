@@ -2,7 +2,7 @@ import { depthOf, derivedId, derivedSource, maxDepth, withDepth } from '../core/
 import { parseDuration } from '../core/duration.ts'
 import { messageOf } from '../core/errors.ts'
 import { deepFreeze, Event, type EventRecord, type Json, type Sequence } from '../core/event.ts'
-import { checkEvent, checkGiven } from '../core/event-check.ts'
+import { checkChanged, checkEvent } from '../core/event-check.ts'
 import { hopsOf, withHops } from '../core/hops.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Clock, Log } from '../core/platform.ts'
@@ -14,7 +14,6 @@ import type { Call, Calls } from './calls.ts'
 import type { Flight } from './flight.ts'
 import { type KeptChange, type KeptValues, keptChange } from './kept-values.ts'
 import type { LaneSetup } from './lane-setup.ts'
-import type { SchemaGate } from './schema-gate.ts'
 
 export interface RunningStage {
   readonly name: string
@@ -53,26 +52,21 @@ export function runStage(
   stage: RunningStage,
   flight: Flight,
   call: Call,
-  { context, replay, gate, digest }: Pick<LaneSetup, 'context' | 'replay' | 'gate' | 'digest'>,
+  setup: StageSetup,
   kept?: Json,
 ): StageEnd | Promise<StageEnd> {
-  const facts: Facts = {
-    isPure: stage.isPure,
-    hasKey: flight.keptKey !== undefined,
-    stage: stage.name,
-    subscription: replay?.subscription ?? context.name,
-    replay: replay?.id,
-    gate,
-    digest,
-  }
+  const { context, replay } = setup
   try {
     const event = replay === undefined ? flight.event : markReplayed(flight.event, replay.id)
     const result = stage.stage.process(new StageCall(event, flight, call, context, kept))
-    if (!isThenable(result)) return read(result ?? acknowledged, flight, facts)
+    if (!isThenable(result)) return answered(result ?? undefined, flight, stage, setup)
     return Promise.resolve(result).then(
       (answer) => {
+        if (call.isAbandoned) return stageFailed(stage, call, undefined)
+        // What the engine still reads of the store for it does not take its time.
+        call.isHeldUp = true
         try {
-          return read(answer ?? acknowledged, flight, facts)
+          return answered(answer ?? undefined, flight, stage, setup)
         } catch (error) {
           return stageFailed(stage, call, error)
         }
@@ -84,7 +78,8 @@ export function runStage(
   }
 }
 
-const acknowledged: StageResult = Object.freeze({ outcome: 'ack' })
+/** What a stage's answer is read with. */
+type StageSetup = Pick<LaneSetup, 'context' | 'replay' | 'gate' | 'digest'>
 
 function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
@@ -131,49 +126,35 @@ class StageCall implements StageInput {
   }
 }
 
-/** What names a derived event, beside its parent, and whether there may be one. */
-interface Facts {
-  readonly isPure: boolean
-  /** It may keep something for this event. */
-  readonly hasKey: boolean
-  readonly stage: string
-  readonly subscription: string
-  readonly replay: string | undefined
-  readonly gate: SchemaGate | undefined
-  readonly digest: (text: string) => string
-}
-
 function end(outcome: Outcome, hasThrown = false, rest: Partial<StageEnd> = {}): StageEnd {
-  return {
-    outcome,
-    hasThrown,
-    context: undefined,
-    event: undefined,
-    derived: none,
-    keep: undefined,
-    wake: none,
-    ...rest,
-  }
+  const { context, event, derived = none, keep, wake = none } = rest
+  return { outcome, hasThrown, context, event, derived, keep, wake }
 }
 
 const none: readonly never[] = Object.freeze([])
+/** It answered nothing. */
+const passed: StageEnd = Object.freeze(end({ outcome: 'ack' }))
 
-function read(result: StageResult, flight: Flight, facts: Facts): StageEnd {
+function answered(result: StageResult | undefined, flight: Flight, stage: RunningStage, setup: StageSetup): StageEnd {
+  return result === undefined ? passed : read(result, flight, stage, setup)
+}
+
+function read(result: StageResult, flight: Flight, stage: RunningStage, setup: StageSetup): StageEnd {
   const { outcome: name, reason, wake = none } = result
   if (name !== 'ack' && name !== 'discard' && name !== 'retry' && name !== 'reject')
     throw new Error(`it answered outcome ${JSON.stringify(name)}; use ack, retry, discard or reject`)
   const context = result.context === undefined ? undefined : roundTrip(result.context)
   const outcome = name === 'retry' ? retryOf(result) : { outcome: name, reason }
   if (name === 'retry' && outcome.isWait !== true) return end(outcome, false, { context })
-  if (facts.isPure && result.derive !== undefined)
+  if (stage.isPure && result.derive !== undefined)
     throw new Error('it derived events, and what a pure stage answers is not stored: declare it without isPure')
-  if (result.keep !== undefined && !facts.hasKey)
+  if (result.keep !== undefined && flight.keptKey === undefined)
     throw new Error('it keeps a value, and there is no key for it: the stage needs keyOf, and the event a key')
   const keep = result.keep === undefined ? undefined : keptChange(result.keep)
   const inputs = result.derive ?? none
   if (inputs.length > 0 && depthOf(flight.event.record) >= maxDepth) return end({ outcome: 'reject', reason: tooDeep })
-  const derived = deriveAll(inputs, flight, facts)
-  const screened = facts.gate?.screenDerived(derived) ?? { kind: 'pass', records: derived }
+  const derived = deriveAll(inputs, flight, stage, setup)
+  const screened = setup.gate?.screenDerived(derived) ?? { kind: 'pass', records: derived }
   if (screened.kind === 'refused') return end({ outcome: 'reject', reason: `it derived an event: ${screened.problem}` })
   const event = name === 'ack' && result.event !== undefined ? replace(flight.event, result.event) : undefined
   return end(outcome, false, { context, event, keep, derived: screened.records, wake })
@@ -197,48 +178,33 @@ function roundTrip(context: Readonly<Record<string, unknown>>): Readonly<Record<
 /** What came in was bounded at the door; this bounds what a stage makes of it. */
 const replacedLimits = { dataBytes: 64 * 1024 * 1024 }
 
-/** Only what changes is written and checked again. */
 function replace(event: Event, change: NonNullable<StageResult['event']>): Event {
   const { record } = event
-  const given = {
-    source: record.source,
-    id: record.id,
-    type: change.type ?? record.type,
-    subject: 'subject' in change ? change.subject : record.subject,
-    time: 'time' in change ? change.time : record.time,
-    data: change.data,
-    meta: change.meta,
-    datacontenttype: record.datacontenttype,
-    dataschema: record.dataschema,
-  }
-  const checked =
-    'data' in change ? checkEvent(given, replacedLimits) : checkGiven(given, undefined, [], replacedLimits)
+  const checked = checkChanged(record, change, replacedLimits)
   if (!checked.ok)
     throw new Error(`the event it returned is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)
-  const data = 'data' in change ? checked.record.data : record.data
-  const meta = 'meta' in change ? checked.record.meta : record.meta
   // Other meta, the same way behind it.
-  const changed = withWay({ ...checked.record, data, meta }, hopsOf(event), depthOf(record))
-  return new Event({ ...changed, sequence: record.sequence, appendedAt: record.appendedAt })
+  return new Event('meta' in change ? withWay(checked.record, hopsOf(event), depthOf(record)) : checked.record)
 }
 
 /** How it came here, whatever a stage makes of its meta. */
-function withWay(record: EventRecord, hops: number, depth: number): EventRecord {
+function withWay<R extends EventRecord>(record: R, hops: number, depth: number): R {
   return withDepth(withHops(record, hops), depth)
 }
 
 function deriveAll(
   inputs: NonNullable<StageResult['derive']>,
   { event }: Flight,
-  { stage, subscription, replay, digest }: Facts,
+  { name: stage }: RunningStage,
+  { context, replay, digest }: StageSetup,
 ): readonly EventRecord[] {
   if (inputs.length === 0) return none
   const names = inputs.map(({ id }, index) => id ?? String(index))
   if (new Set(names).size < names.length) throw new Error('two of the events it derived have the same id')
-  const source = derivedSource(subscription)
+  const source = derivedSource(replay?.subscription ?? context.name)
   return inputs.map((input, index) => {
     // What a replay derives again is another event.
-    const parts = [event.id, stage, names[index]!, ...(replay === undefined ? [] : [replay])]
+    const parts = [event.id, stage, names[index]!, ...(replay === undefined ? [] : [replay.id])]
     const checked = checkEvent({ ...input, source, id: derivedId(parts, digest) })
     if (!checked.ok)
       throw new Error(`derived event ${index} is not valid: ${checked.issues.map(({ message }) => message).join('; ')}`)

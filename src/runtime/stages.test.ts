@@ -69,6 +69,39 @@ test('a stage that throws is tried again by itself; finished stages are skipped;
   await engine.stop()
 })
 
+test('thousands that a stage discards at once take one line of history, and each says who discarded it and why', async () => {
+  const store = await openMemory()
+  const { engine } = await engineWith(
+    [
+      {
+        policy: policy('s'),
+        hasSink: false,
+        stages: {
+          pass: () => ({ outcome: 'ack' }),
+          drop: ({ attempt, event: e }) =>
+            e.id === 'e7' && attempt === 1 ? { outcome: 'retry' } : { outcome: 'discard', reason: 'test' },
+        },
+      },
+    ],
+    store,
+  )
+  await engine.publish(events(2000))
+  await until(async () => (await engine.subscription('s')).counters.discarded === 2000)
+  const explained = await engine.explain(5)
+  expect(explained.deliveries[0]).toMatchObject({ state: 'discarded', reason: 'test', attemptCount: 2 })
+  expect(explained.deliveries[0]!.attempts).toEqual([
+    { at: expect.any(Number), durationMs: expect.any(Number), step: 'drop', outcome: 'discard', reason: 'test' },
+  ])
+  // One that was tried before keeps a record of each attempt.
+  expect((await engine.explain(8)).deliveries[0]!.attempts).toMatchObject([
+    { outcome: 'retry' },
+    { outcome: 'discard' },
+  ])
+  const { rows } = await store.history('s', { limit: 10_000 })
+  expect(JSON.stringify(rows).length).toBeLessThan(20_000)
+  await engine.stop()
+})
+
 test('discard settles as discarded with the reason, reject is dead at once', async () => {
   // S1-24
   const { engine, received } = await engineWith(

@@ -1,12 +1,13 @@
 import { Queue } from '../core/queue.ts'
 import type { Flight } from './flight.ts'
-import type { StageBuffer } from './stage-buffer.ts'
 import type { RunningStage } from './stage-run.ts'
 import { StepCounts, type StepStats } from './step-counts.ts'
 
 /** A stage at work. */
 export interface Station {
   readonly stage: RunningStage
+  /** The names of all stages up to this one: nearly always what a delivery has behind it, and then one list serves all. */
+  readonly doneUpTo: readonly string[]
   readonly counts: StepCounts
   /** In front of it, in order. */
   readonly line: Queue<Flight>
@@ -14,15 +15,17 @@ export interface Station {
   free: number
 }
 
-/** What a step that was committed, and the buffer in front of the next one, have of a delivery. */
-export interface Committed {
-  readonly flight: Flight
-  readonly buffer: StageBuffer | undefined
+/** A stage with nothing to do. */
+export function stationOf(stage: RunningStage, index: number, all: readonly RunningStage[]): Station {
+  const doneUpTo = all.slice(0, index + 1).map(({ name }) => name)
+  return { stage, doneUpTo, counts: new StepCounts(), line: new Queue(), free: stage.concurrency }
 }
 
-/** A stage with nothing to do. */
-export function stationOf(stage: RunningStage): Station {
-  return { stage, counts: new StepCounts(), line: new Queue(), free: stage.concurrency }
+/** The stages that a delivery has behind it with this one. */
+export function doneWith(stations: readonly Station[], index: number, { done }: Flight): readonly string[] {
+  const { stage, doneUpTo } = stations[index]!
+  const isInStep = index === 0 ? done.length === 0 : done === stations[index - 1]!.doneUpTo
+  return isInStep ? doneUpTo : [...done, stage.name]
 }
 
 /** What a stage has done since the start, and how it stands. */

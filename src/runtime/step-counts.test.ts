@@ -11,7 +11,7 @@ test('of calls that answer at once the clock is read for few, and their time com
   let now = 0
   const clock = { now: () => now, monotonic: () => ++reads && now }
   for (let i = 0; i < 1600; i++) {
-    const call = new Call(now, 1000)
+    const call = new Call(now)
     now += 2
     counts.tookAtOnce(call, clock)
     counts.count({ outcome: 'ack' })

@@ -59,12 +59,15 @@ export class StepCounts {
     this.#ms += clock.monotonic() - call.beganAt
   }
 
+  /** True when the next call is measured, should it answer at once. */
+  get measuresNext(): boolean {
+    return this.#atOnce < measured || this.#atOnce % measured === 0
+  }
+
   /** A call has ended in the turn in which it began. */
   tookAtOnce(call: Call, clock: Clock): void {
-    const before = this.#atOnce
+    if (this.measuresNext) this.#ms += (clock.monotonic() - call.beganAt) * (this.#atOnce < measured ? 1 : measured)
     this.#atOnce += 1
-    if (before < measured) this.#ms += clock.monotonic() - call.beganAt
-    else if (before % measured === 0) this.#ms += (clock.monotonic() - call.beganAt) * measured
   }
 
   stats(name: string, waiting: number, running: number): StepStats {

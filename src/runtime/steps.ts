@@ -1,10 +1,11 @@
 import { Queue } from '../core/queue.ts'
+import type { Call } from './calls.ts'
 import type { Flight } from './flight.ts'
 import { keepOf, runKeyed } from './keyed-step.ts'
 import type { Lane } from './lane.ts'
-import { StageBuffer } from './stage-buffer.ts'
-import type { StageEnd } from './stage-run.ts'
-import { type Committed, type Station, stationOf, statsOf } from './station.ts'
+import { StageBuffers } from './stage-buffers.ts'
+import { type StageEnd, stageFailed } from './stage-run.ts'
+import { doneWith, type Station, stationOf, statsOf } from './station.ts'
 import type { StepStats } from './step-counts.ts'
 import { findWoken, wake } from './wake.ts'
 
@@ -22,13 +23,12 @@ export class Steps {
   readonly #lane: Lane
   readonly #stations: readonly Station[]
   /** By index of the step they stand in front of; only those in front of what a committed stage leads to. */
-  readonly #buffers = new Map<number, StageBuffer>()
+  readonly #buffers = new StageBuffers()
   readonly #callSink: (flights: readonly Flight[], onEnd: () => void) => void
   /** In front of the sink. */
   readonly #out = new Queue<Flight>()
-  readonly #ahead = new Map<Flight, StageBuffer>()
   readonly #alone = new Map<Flight, () => void>()
-  #gathering: Committed[] = []
+  #gathering: Flight[] = []
   #isCommitting = false
   #isDraining = false
   #hasMoved = false
@@ -44,7 +44,7 @@ export class Steps {
       const next = this.#nextStored(index)
       if (stage.isPure || next === undefined) return
       const size = next === this.#stations.length ? concurrency : this.#stations[next]!.stage.buffer
-      this.#buffers.set(next, new StageBuffer(size, window))
+      this.#buffers.add(next, size, window)
     })
   }
 
@@ -138,7 +138,7 @@ export class Steps {
       if (this.#lane.active >= gate.limit || !this.#mayRun(this.#out.peek()!)) return
       const flights: Flight[] = []
       while (flights.length < setup.batch && this.#out.size > 0) flights.push(this.#out.shift()!)
-      for (const flight of flights) this.#leaveBuffer(flight)
+      for (const flight of flights) this.#buffers.leave(flight)
       this.#callSink(flights, () => {
         for (const flight of flights) this.#leave(flight)
       })
@@ -161,38 +161,49 @@ export class Steps {
   #start(index: number, flight: Flight): boolean {
     const lane = this.#lane
     const { stage, counts } = this.#stations[index]!
-    if (!stage.isPure) this.#leaveBuffer(flight)
+    if (!stage.isPure) this.#buffers.leave(flight)
     this.#stations[index]!.free -= 1
     flight.attempt += 1
     flight.attemptCount += 1
-    const at = lane.around.platform.clock.now()
-    const call = stage.calls.begin()
-    const facts = { at, step: stage.name, call, policy: stage.policy }
+    const { clock } = lane.around.platform
+    const call = stage.calls.begin(!stage.isPure || counts.measuresNext)
     const result = findWoken(lane, stage, call, runKeyed(stage, flight, call, lane.setup))
     if (!(result instanceof Promise)) {
       stage.calls.end(call)
-      counts.tookAtOnce(call, lane.around.platform.clock)
-      return this.#end(index, flight, result, facts)
+      counts.tookAtOnce(call, clock)
+      return this.#end(index, flight, result, call)
     }
+    const at = clock.now()
     lane.takePlace()
-    stage.calls.watch(call)
+    stage.calls.watch(call, () => this.#abandon(index, flight, call, at))
     void result.then((end) => {
       stage.calls.end(call)
-      counts.took(call, lane.around.platform.clock)
       lane.givePlace()
-      if (this.#end(index, flight, end, facts)) this.#proceed(flight)
+      if (call.isAbandoned) {
+        this.#stations[index]!.free += 1
+        lane.attempts.reclaim([flight])
+      } else {
+        counts.took(call, clock)
+        if (this.#end(index, flight, end, call, at)) this.#proceed(flight)
+      }
       this.drain()
       lane.afterCall()
     })
     return false
   }
 
-  #end(
-    index: number,
-    flight: Flight,
-    end: StageEnd,
-    facts: Omit<Parameters<Lane['ends']['apply']>[2], 'hasThrown'>,
-  ): boolean {
+  /** The attempt ends, its call goes on: the place is the call's until it ends. */
+  #abandon(index: number, flight: Flight, call: Call, at: number): void {
+    const { stage, counts } = this.#stations[index]!
+    this.#lane.abandoned.begin([flight])
+    counts.took(call, this.#lane.around.platform.clock)
+    this.#end(index, flight, stageFailed(stage, call, undefined), call, at)
+    this.drain()
+    this.#lane.afterCall()
+  }
+
+  /** A stage's call is over, begun `at` or just now; true when the delivery can go on at once. */
+  #end(index: number, flight: Flight, end: StageEnd, call: Call, at?: number): boolean {
     const station = this.#stations[index]!
     const { stage } = station
     const { outcome } = end
@@ -206,13 +217,19 @@ export class Steps {
       return false
     }
     if (outcome.outcome !== 'ack') {
-      station.free += 1
+      if (!call.isAbandoned) station.free += 1
       flight.leave(end)
-      this.#lane.ends.apply(flight, outcome, { ...facts, hasThrown: end.hasThrown })
+      this.#lane.ends.apply(flight, outcome, {
+        at: at ?? this.#lane.around.platform.clock.now(),
+        step: stage.name,
+        call,
+        policy: stage.policy,
+        hasThrown: end.hasThrown,
+      })
       this.#leave(flight)
       return false
     }
-    flight.advance(stage.name, end)
+    flight.advance(doneWith(this.#stations, index, flight), end)
     // What is not stored is no attempt to be remembered either.
     if (stage.isPure) flight.attemptCount -= 1
     const isLast = this.#lane.setup.sink === undefined && index === this.#stations.length - 1
@@ -226,18 +243,12 @@ export class Steps {
 
   /** What it has come to is stored before it goes on. */
   #store(station: Station, flight: Flight, next: number | undefined): void {
-    const buffer = next === undefined ? undefined : this.#buffers.get(next)
-    const free = (): void => {
+    this.#buffers.enter(next, flight, () => {
       station.free += 1
       this.drain()
-    }
-    if (buffer === undefined) free()
-    else {
-      this.#ahead.set(flight, buffer)
-      buffer.enter(free)
-    }
+    })
     this.#lane.ends.putRow(flight, this.#lane.around.platform.clock.now(), false)
-    this.#gathering.push({ flight, buffer })
+    this.#gathering.push(flight)
     if (!this.#isCommitting) void this.#commit()
   }
 
@@ -251,21 +262,18 @@ export class Steps {
       this.#gathering = []
       await this.#lane.around.settler().flush()
       if (this.#lane.isGone) return
-      this.#tellBuffers()
-      for (const { flight } of committed) this.#proceed(flight)
+      this.#buffers.commit((step) => this.#standing(step))
+      for (const flight of committed) this.#proceed(flight)
       this.drain()
       this.#lane.afterCall()
     }
     this.#isCommitting = false
   }
 
-  #tellBuffers(): void {
-    for (const [index, buffer] of this.#buffers) {
-      const station = this.#stations[index]
-      const waiting = station?.line.size ?? this.#out.size
-      const { size } = (station?.stage ?? this.#lane).calls
-      buffer.commit(waiting === 0 && size === 0, waiting)
-    }
+  #standing(step: number): { readonly waiting: number; readonly running: number } {
+    const station = this.#stations[step]
+    const { calls } = station?.stage ?? this.#lane
+    return { waiting: station?.line.size ?? this.#out.size, running: calls.size }
   }
 
   /** Through all stages. */
@@ -282,16 +290,10 @@ export class Steps {
     this.#leave(flight)
   }
 
-  #leaveBuffer(flight: Flight): void {
-    const buffer = this.#ahead.get(flight)
-    if (buffer === undefined) return
-    this.#ahead.delete(flight)
-    buffer.leave()
-  }
-
   #leave(flight: Flight): void {
     this.inside -= 1
-    this.#leaveBuffer(flight)
+    this.#buffers.leave(flight)
+    if (this.#alone.size === 0) return
     this.#alone.get(flight)?.()
     this.#alone.delete(flight)
   }

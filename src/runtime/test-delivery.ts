@@ -41,18 +41,27 @@ export async function sendTest(lane: Lane): Promise<TestDelivery> {
   const began = platform.clock.monotonic()
   const call = lane.calls.begin()
   lane.takePlace()
-  lane.calls.watch(call)
+  const tooLate = new Promise<never>((_, reject) => {
+    lane.calls.watch(call, () => {
+      lane.abandoned.begin([])
+      reject(new Error('it ignores its abort'))
+    })
+  })
+  const answer = (async () => sink.deliver([delivery], new SinkCall(context, call)))()
+  const end = (): void => {
+    lane.calls.end(call)
+    if (call.isAbandoned) lane.abandoned.end([])
+    lane.givePlace()
+    lane.around.places.callWaiting()
+  }
+  answer.then(end, end)
   let outcome: Outcome
   try {
-    const outcomes = await sink.deliver([delivery], new SinkCall(context, call))
+    const outcomes = await Promise.race([answer, tooLate])
     outcome = outcomes?.[0] ?? { outcome: 'ack' }
   } catch (error) {
     const reason = call.hasTimedOut ? `timed out after ${lane.policy.timeoutMs} ms` : messageOf(error)
     outcome = { outcome: 'retry', reason }
-  } finally {
-    lane.calls.end(call)
-    lane.givePlace()
-    lane.around.places.callWaiting()
   }
   const { reason, detail } = outcome
   return {

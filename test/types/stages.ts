@@ -174,3 +174,23 @@ export async function undeclared(): Promise<void> {
     },
   })
 }
+
+/** A stage that declares its input knows its data. */
+export async function declaringInput(): Promise<void> {
+  const input = z.object({ total: z.number() })
+  const bill = stage(
+    'bill',
+    async ({ event }) => {
+      const sum: number = event.data.total
+      // @ts-expect-error a field that the data does not have
+      void event.data.sum
+      return { outcome: 'ack', context: { sum } }
+    },
+    { input, concurrency: 2 },
+  )
+  await openPipeline({ store, subscriptions: { bills: { stages: [bill] } } })
+  await openPipeline({ store, events, subscriptions: { bills: { match: ['order.placed'], stages: [bill] } } })
+  stage('json', ({ event }) => void event.data, { input: { type: 'object' } })
+  // @ts-expect-error an outcome that does not exist
+  stage('wrong', () => ({ outcome: 'acked' }), { input })
+}

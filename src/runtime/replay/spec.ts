@@ -46,5 +46,7 @@ export function replaySpec(base: SubscriptionSpec, job: StoredReplay, live: Lane
 /** What the far side is must not be opened twice: the replay sends through the sink of live traffic, which opens and closes it. */
 function borrowed(live: Lane | undefined): ReturnType<SubscriptionSpec['createSink']> {
   const sink = live?.setup.sink
-  return sink && { deliver: (deliveries, context) => sink.deliver(deliveries, context) }
+  return (
+    sink && { abortGraceMs: sink.abortGraceMs, deliver: (deliveries, context) => sink.deliver(deliveries, context) }
+  )
 }

@@ -7,6 +7,7 @@ import type { Moment, StateAtOptions } from '../../plugin/state.ts'
 import type { Store } from '../../plugin/store.ts'
 import { Calls } from '../calls.ts'
 import { Flight } from '../flight.ts'
+import { keptValue } from '../kept-values.ts'
 import { scan, selectionOf } from '../replay/selection.ts'
 import type { MadeStage, SubscriptionSpec } from '../setup.ts'
 import { type RunningStage, runStage } from '../stage-run.ts'
@@ -108,9 +109,9 @@ async function openFolding({ platform, log, spec }: FoldingParts, wanted: string
         if (outcome !== 'ack') throw failed(event, name, reason)
         if (own !== undefined && end.keep !== undefined) {
           if (end.keep.text === null) states.delete(own)
-          else states.set(own, end.keep.value)
+          else states.set(own, keptValue(end.keep.text)!)
         }
-        flight.advance(stage.name, end)
+        flight.advance([...flight.done, stage.name], end)
       }
     },
     async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Json } from '../core/event.ts'
-import { schema } from '../plugin/schema.ts'
+import { schema } from './schema.ts'
 
 /** A place in an event: the part it is in, and the members on the way; `*` stands for every element of a list. */
 export interface EventPath {
@@ -46,13 +46,11 @@ export function changeAt(
   if (first === undefined) return value === undefined && !makes ? undefined : change(value ?? null)
   if (first === everyElement) {
     if (!Array.isArray(value)) return value
-    return value.flatMap((item: Json) => changeAt(item, rest, change, makes) ?? [])
+    return kept(value.map((item: Json) => changeAt(item, rest, change, makes)))
   }
   if (Array.isArray(value)) {
     if (typeof first !== 'number' || first >= value.length) return value
-    return value.flatMap((item: Json, index) =>
-      index === first ? (changeAt(item, rest, change, makes) ?? []) : [item],
-    )
+    return kept(value.map((item: Json, index) => (index === first ? changeAt(item, rest, change, makes) : item)))
   }
   const isObject = typeof value === 'object' && value !== null
   if (!isObject && !makes) return value
@@ -64,4 +62,18 @@ export function changeAt(
   else members.set(name, changed)
   // fromEntries defines members, so that a key `__proto__` stays a key.
   return Object.fromEntries(members)
+}
+
+const kept = (items: readonly (Json | undefined)[]): Json[] => items.filter((item) => item !== undefined)
+
+/** Whether a value can be put at a place: missing members are made on the way, and nothing else is written over. */
+export function hasRoom(value: Json | undefined, [step, ...rest]: EventPath['steps']): boolean {
+  if (step === undefined || value === undefined || value === null) return true
+  if (Array.isArray(value)) {
+    if (step === everyElement) return value.every((item) => hasRoom(item, rest))
+    return typeof step === 'number' && step < value.length && hasRoom(value[step], rest)
+  }
+  if (typeof value !== 'object' || step === everyElement) return false
+  const name = String(step)
+  return hasRoom(Object.hasOwn(value, name) ? (value as Readonly<Record<string, Json>>)[name] : undefined, rest)
 }

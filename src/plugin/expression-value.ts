@@ -1,0 +1,49 @@
+import type { Json } from '../core/event.ts'
+
+/** An expression could not be evaluated for this value: a member is missing, or types do not fit. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError'
+}
+
+/** A result larger than this many values is an error: nested macros can multiply. */
+const maxValues = 10_000
+
+/** Values of CEL as JSON. The depth is that of the event's data, which is bounded, and of the expression. */
+export function jsonOf(value: unknown, text: string): Json {
+  if (typeof value === 'boolean' || typeof value === 'string' || typeof value === 'number') return value
+  let left = maxValues
+  const convert = (given: unknown): Json => {
+    if (left-- <= 0) throw new ExpressionError(`${shorten(text)}: the result has more than ${maxValues} values`)
+    if (given === null || given === undefined) return null
+    if (typeof given === 'string' || typeof given === 'boolean' || typeof given === 'number') return given
+    if (typeof given === 'bigint') return Number(given)
+    if (given instanceof Date) return given.toISOString()
+    if (Array.isArray(given)) return given.map(convert)
+    if (given instanceof Map) return objectOf(given, convert)
+    if (isPlain(given)) return objectOf(Object.entries(given), convert)
+    throw new ExpressionError(`${shorten(text)}: the result has a value that JSON cannot hold`)
+  }
+  return convert(value)
+}
+
+function objectOf(entries: Iterable<readonly [unknown, unknown]>, convert: (given: unknown) => Json): Json {
+  const object: Record<string, Json> = {}
+  for (const [key, item] of entries) {
+    const name = String(key)
+    const value = convert(item)
+    // Assigned, it would not stay a key.
+    if (name === '__proto__') Object.defineProperty(object, name, { ...asMember, value })
+    else object[name] = value
+  }
+  return object
+}
+
+const asMember = { enumerable: true, configurable: true, writable: true }
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+export const shorten = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text)
