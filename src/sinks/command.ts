@@ -38,6 +38,9 @@ interface Ready {
   readonly launcher: Launcher
 }
 
+/** Beyond the grace between SIGTERM and SIGKILL: for a process to be gone, and for telling so. */
+const endMs = 10_000
+
 function createCommand(options: CommandSinkOptions, directory: string): Sink {
   const { command: list, batch, exit, env = {}, output, grace } = options
   const secrets = secretsOf(env)
@@ -48,6 +51,8 @@ function createCommand(options: CommandSinkOptions, directory: string): Sink {
     launcher: openLauncher(),
   })
   return {
+    // Until nothing of it runs any more, it is not run again.
+    abortGraceMs: grace + endMs,
     async open({ name, log }) {
       ready = prepare(name)
       const found = await ready.owner.endAbandoned()

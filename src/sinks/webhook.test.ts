@@ -111,7 +111,7 @@ describe('the sink webhook', () => {
     expect(await open({ url })()).toEqual({
       outcome: 'retry',
       reason: 'status 429',
-      delayMs: 30_000,
+      retryAfterMs: 30_000,
       detail: { status: 429, durationMs: 5, excerpt: 'slow down' },
     })
   })

@@ -1,4 +1,5 @@
 import { timeText } from '../core/event.ts'
+import { eventTypeOption } from '../io/event-type.ts'
 import { evaluateFor, expressionOption, rejectingExpressions } from '../io/expression-option.ts'
 import { keyFor, keyOption, withoutKey } from '../io/key-option.ts'
 import { defineStage } from '../plugin/define.ts'
@@ -32,7 +33,7 @@ export const aggregate = defineStage({
       value: expressionOption('The number that is summed. Default: only the events are counted.').optional(),
       every: duration('The length of a window.', 1).optional(),
       count: count('How many events make one. With every, whichever comes first.', 1).optional(),
-      eventType: schema.string().min(1).max(255).describe('The type of what is derived.'),
+      eventType: eventTypeOption('The type of what is derived.'),
       pass: schema.boolean().default(false).describe('True: the counted events go on, too.'),
     })
     .refine(({ every, count: many }) => every !== undefined || many !== undefined, {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -41,6 +41,19 @@ test('large data goes into the folder once, a reference stays in the event, and 
     outcome: 'ack',
     event: { data: JSON.parse(large), meta: { tenant: 'x' } },
   })
+})
+
+test('data that comes again is new again, so that old files can be removed by their time', async () => {
+  const folder = emptyFolder()
+  const store = await opened(claimCheck, { folder, above: '1KiB' })
+  await store.process(stageInputOf({ data: large }))
+  const [file] = filesIn(folder)
+  utimesSync(file!, 1, 1)
+  await store.process(stageInputOf({ data: large }))
+  expect(Date.now() - statSync(file!).mtimeMs).toBeLessThan(60_000)
+  rmSync(file!)
+  await store.process(stageInputOf({ data: large }))
+  expect(filesIn(folder)).toEqual([file])
 })
 
 test('bytes come back as bytes; small data and events without a reference are left alone', async () => {

@@ -18,7 +18,8 @@ test('until is a time in the event; null is at once, and what is no time is reje
   const stage = await opened(delay, { until: 'data.at' }, { platform })
   expect(stage.process(stageInputOf({ data: '{"at":"2026-01-01T00:00:05Z"}' }))).toMatchObject({ delay: '5000ms' })
   expect(stage.process(stageInputOf({ data: '{"at":null}' }))).toBeUndefined()
-  expect(stage.process(stageInputOf({ data: '{"at":"soon"}' }))).toMatchObject({ outcome: 'reject' })
+  for (const at of ['soon', '5', '2026-01-01', '2026-01-01T00:00:05', '2026-02-30T00:00:00Z'])
+    expect(stage.process(stageInputOf({ data: JSON.stringify({ at }) }))).toMatchObject({ outcome: 'reject' })
   expect(stage.process(stageInputOf())).toMatchObject({ outcome: 'reject' })
 })
 

@@ -1,3 +1,4 @@
+import { timeProblem } from '../core/event-fields.ts'
 import { evaluateFor, expressionOption, rejectingExpressions } from '../io/expression-option.ts'
 import { defineStage } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
@@ -22,7 +23,11 @@ export const delay = defineStage({
     const dueAt = (input: StageInput): number | undefined => {
       if (ms !== undefined) return input.event.record.appendedAt + ms
       const value = evaluateFor(until!, input)
-      return value === null ? 0 : typeof value === 'string' ? Date.parse(value) : undefined
+      return value === null
+        ? 0
+        : typeof value === 'string' && timeProblem(value) === undefined
+          ? Date.parse(value)
+          : undefined
     }
     return {
       process: (input) =>

@@ -59,6 +59,40 @@ test('an answer is used again until its time is over, also the answer that there
   expect(asked.slice(2)).toEqual(['/one', '/two', '/three', '/one'])
 })
 
+test('events that need the same answer at the same time share one request; one that is given up leaves the others none', async () => {
+  const { base, asked } = await server(() => ({ body: '1' }))
+  const stage = await opened(enrich, { url: `${base}/{data.id}`, into: 'data.x' }, around())
+  const gone = new AbortController()
+  const look = (signal?: AbortSignal) => {
+    const input = stageInputOf({ data: '{"id":"same"}' })
+    return stage.process(signal === undefined ? input : { ...input, signal })
+  }
+  expect(await Promise.all([look(), look(), look()])).toEqual(
+    Array(3).fill(expect.objectContaining({ outcome: 'ack' })),
+  )
+  expect(asked).toEqual(['/same'])
+  const other = await opened(enrich, { url: `${base}/other`, into: 'data.x' }, around())
+  const first = other.process({ ...stageInputOf(), signal: gone.signal })
+  const second = other.process(stageInputOf())
+  gone.abort()
+  expect(await first).toMatchObject({ outcome: 'retry' })
+  expect(await second).toMatchObject({ outcome: 'ack' })
+})
+
+test('an answer without a body is nothing; a place that cannot be made is a reject, and nothing is written over', async () => {
+  const { base } = await server((path) => (path === '/empty' ? { status: 204 } : { body: '1' }))
+  const of = async (path: string, into: string, data: string) =>
+    (await opened(enrich, { url: `${base}/${path}`, into, missing: 'reject' }, around())).process(
+      stageInputOf({ data }),
+    )
+  expect(await of('empty', 'data.x', '{}')).toEqual({ outcome: 'reject', reason: 'there is nothing to be found' })
+  const reason = 'data.a.b cannot be made: what is there is no object'
+  for (const data of ['{"a":5}', '{"a":[1]}', '"text"', '[]'])
+    expect(await of('one', 'data.a.b', data)).toEqual({ outcome: 'reject', reason })
+  expect(await of('one', 'data.a.b', '{"a":null}')).toMatchObject({ event: { data: { a: { b: 1 } } } })
+  expect(await of('one', 'data', '[5]')).toMatchObject({ event: { data: 1 } })
+})
+
 test('what is missing is skipped, waited for or rejected, as said', async () => {
   const { base } = await server(() => ({ status: 404 }))
   const of = async (missing: string, path = 'x') =>

@@ -1,12 +1,12 @@
 import { Breaker } from '../core/breaker.ts'
 import type { Json } from '../core/event.ts'
 import { parseRetryAfter } from '../core/retry.ts'
-import { changeAt, type EventPath, pathOption } from '../io/event-path.ts'
 import { evaluateFor, rejectingExpressions } from '../io/expression-option.ts'
 import { type HttpClient, openHttpClient } from '../io/http-client.ts'
 import { headersOption } from '../io/http-options.ts'
 import { type Pick, pickOption } from '../io/pick.ts'
 import { type CreateContext, defineStage } from '../plugin/define.ts'
+import { changeAt, type EventPath, hasRoom, pathOption } from '../plugin/event-path.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Stage, StageInput, StageResult } from '../plugin/stage.ts'
 import { count, duration, size } from '../plugin/values.ts'
@@ -25,7 +25,7 @@ const options = schema.strictObject({
   missing: schema
     .enum(['skip', 'retry', 'reject'])
     .describe(
-      'When there is nothing (404, 410, or the URL lacks a value): the event goes on without it (default), waits, or is rejected.',
+      'When there is nothing (204, 404, 410, or the URL lacks a value): the event goes on without it (default), waits, or is rejected.',
     )
     .default('skip'),
   maxBody: size('The longest answer that is read. Default: 1MiB.').default(1024 * 1024),
@@ -64,11 +64,29 @@ function createEnrich(given: Options, { egress, platform }: CreateContext): Stag
     1,
   )
   let client: HttpClient | undefined
+  /** By address: what is being asked, for all events that want to know. */
+  const asking = new Map<string, Promise<{ readonly found: Found; readonly isGivenUp: boolean }>>()
 
-  const look = async (url: URL, { signal }: StageInput): Promise<Found> => {
-    const now = platform.clock.now()
-    const known = cache.get(url.href, now)
+  const look = async (url: URL, input: StageInput): Promise<Found> => {
+    const { href } = url
+    const known = cache.get(href, platform.clock.now())
     if (known !== undefined) return known
+    if (given.cache.size === 0) return ask(url, input)
+    const asked = asking.get(href)
+    if (asked !== undefined) {
+      const { found, isGivenUp } = await asked
+      // That the one who asked was out of time says nothing of the other side.
+      return isGivenUp ? look(url, input) : found
+    }
+    const answer = ask(url, input)
+      .then((found) => ({ found, isGivenUp: input.signal.aborted }))
+      .finally(() => asking.delete(href))
+    asking.set(href, answer)
+    return (await answer).found
+  }
+
+  const ask = async (url: URL, { signal }: StageInput): Promise<Found> => {
+    const now = platform.clock.now()
     const waitMs = breaker.waitMs(now)
     if (waitMs > 0)
       return {
@@ -94,7 +112,7 @@ function createEnrich(given: Options, { egress, platform }: CreateContext): Stag
     const { status } = answer
     if (isIll)
       return { outcome: 'retry', reason: `${url.host} answered ${status}`, delay: retryAfter(answer.headers, now) }
-    if (status === 404 || status === 410) return keep(url, undefined)
+    if (status === 404 || status === 410 || status === 204) return keep(url, undefined)
     if (status < 200 || status > 299) return { outcome: 'reject', reason: `${url.host} answered ${status}` }
     if (answer.isTruncated) return { outcome: 'reject', reason: `the answer of ${url.host} is too long: see maxBody` }
     const read = readAnswer(answer.body.toString('utf8'), given.pick)
@@ -140,10 +158,12 @@ function readAnswer(text: string, pick: Pick | undefined): Read {
   }
 }
 
-function put(value: Json, { root, steps }: EventPath, { event, context }: StageInput): StageResult {
+function put(value: Json, { root, steps, text }: EventPath, { event, context }: StageInput): StageResult {
   if (root === 'data' && event.record.data instanceof Uint8Array)
     return { outcome: 'reject', reason: 'the data is not JSON: nothing can be put into it' }
   const before = root === 'data' ? event.data : root === 'meta' ? event.meta : context
+  if (!hasRoom(before, steps))
+    return { outcome: 'reject', reason: `${text} cannot be made: what is there is no object` }
   const after = changeAt(before, steps, () => value, true)
   if (root === 'context') return { outcome: 'ack', context: after as Readonly<Record<string, Json>> }
   return { outcome: 'ack', event: { [root]: after } }

@@ -1,6 +1,6 @@
 import { evaluateFor, expressionOption, functionOption } from '../io/expression-option.ts'
 import { defineStage } from '../plugin/define.ts'
-import { ExpressionError } from '../plugin/expression.ts'
+import { ExpressionError } from '../plugin/expression-value.ts'
 import { schema } from '../plugin/schema.ts'
 import type { StageInput } from '../plugin/stage.ts'
 

@@ -1,15 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { EventInput } from '../core/event.ts'
+import { Event, type EventInput } from '../core/event.ts'
 import { createPipeline } from '../pipeline.ts'
 import type { PipelineConfig } from '../plugin/pipeline-config.ts'
 import { memory } from '../stores/memory.ts'
 import { recordingSink } from '../testing/recording-sink.ts'
+import { stageInputOf } from '../testing/stage-cases.ts'
 import { createVirtualPlatform, type VirtualPlatform } from '../testing/virtual-platform.ts'
 import { aggregate } from './aggregate.ts'
 import { dedupe } from './dedupe.ts'
 import { latest } from './latest.ts'
 import { reorder } from './reorder.ts'
+import { opened } from './stages.test-support.ts'
 
 type Stages = NonNullable<NonNullable<PipelineConfig['subscriptions']>[string]['stages']>
 
@@ -89,6 +91,14 @@ describe('latest', () => {
     await platform.advance(100)
     expect(through().map(({ time }) => time)).toEqual(['2026-01-01T10:00:00Z', '2026-01-01T11:00:00+00:00'])
   })
+
+  test('by time, the later of two with the same time is not older', async () => {
+    const { send, through, platform } = await world([latest()])
+    const at = (time: string) => send({ time }, { time: `2026-01-01T10:00:00${time}Z` })
+    for (const time of ['.0002', '.0002', '.0001', '.0003', '.000']) await at(time)
+    await platform.advance(100)
+    expect(through().map(({ time }) => time)).toEqual(['.0002', '.0002', '.0003'])
+  })
 })
 
 // S3-21
@@ -111,6 +121,57 @@ describe('reorder', () => {
     await send({ n: 2 })
     await platform.advance(100)
     expect(through().map(({ n }) => n)).toEqual([1, 3, 2])
+  })
+
+  test('a gap is given up only up to the first that is there: what came in time is not late', async () => {
+    const { send, through, platform, problems } = await world([reorder({ sequence: 'data.n', wait: '10s' })])
+    for (const n of [1, 5, 4]) await send({ n })
+    await platform.advance(5000)
+    await send({ n: 3 })
+    await platform.advance(6000)
+    expect(through().map(({ n }) => n)).toEqual([1, 3, 4, 5])
+    expect(await problems()).toEqual([])
+  })
+
+  test('events that came in time go in order when their waits end together, and some are there twice', async () => {
+    const { through, platform, problems, pipeline } = await world([reorder({ sequence: 'data.n', wait: '10s' })])
+    const events = [8, 8, 7, 3, 3, 2, 2].map((n, id) => ({
+      ...{ source: 's', id: `${id}` },
+      type: 'in.put',
+      data: { n },
+    }))
+    await pipeline.publish(events.map((event) => ({ ...event, subject: 'a' })))
+    await platform.advance(20_000)
+    expect(through().map(({ n }) => n)).toEqual([2, 3, 7, 8])
+    expect(await problems()).toEqual([])
+  })
+
+  test('what was called and is gone holds nobody up', async () => {
+    const stage = await opened(reorder, { sequence: 'data.n', wait: '10s' })
+    const look = (n: number, sequence: number, now: number, kept?: number) => {
+      const record = { source: 's', id: `${n}`, type: 'in.put', subject: 'a', data: `{"n":${n}}` }
+      const event = new Event(Object.freeze({ ...record, sequence, appendedAt: 0 }))
+      return stage.process({ ...stageInputOf(), event, now, kept })
+    }
+    look(5, 1, 0)
+    look(3, 2, 0)
+    expect(look(5, 1, 10_000)).toMatchObject({ outcome: 'retry', keep: { value: 3 } })
+    expect(look(5, 1, 10_500, 3)).toMatchObject({ outcome: 'retry' })
+    expect(look(5, 1, 11_000, 3)).toMatchObject({ outcome: 'ack', keep: { value: 6 } })
+  })
+
+  test.each([
+    ['sequence', { sequence: 'data.n', wait: '10s' }],
+    ['time', { wait: '10s' }],
+  ])('by %s, a subscription that was paused for long orders what came meanwhile', async (_, options) => {
+    const { send, through, platform, pipeline } = await world([reorder(options)])
+    await platform.advance(5000)
+    await pipeline.pause('work')
+    for (const n of [3, 1, 2]) await send({ n }, { time: `2026-01-01T00:00:0${n}Z` })
+    await platform.advance(minute)
+    await pipeline.resume('work')
+    await platform.advance(minute)
+    expect(through().map(({ n }) => n)).toEqual([1, 2, 3])
   })
 
   test('by time, events go in the order of their times after the wait', async () => {
@@ -161,6 +222,11 @@ describe('aggregate', () => {
     await platform.advance(100)
     expect(through().length).toBe(7)
     expect(made().map(({ count }) => count)).toEqual([3, 3])
+  })
+
+  test('a type that no event can have is a problem of the configuration', () => {
+    for (const eventType of ['device minute', 'device.*', 'millrace.minute', ''])
+      expect(aggregate.declaration.options.safeParse({ every: '1m', eventType }).success).toBe(false)
   })
 
   test('one that would never derive anything is refused', () => {

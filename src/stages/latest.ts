@@ -6,7 +6,7 @@ import { schema } from '../plugin/schema.ts'
 import type { StageInput, StageResult } from '../plugin/stage.ts'
 
 /**
- * Discards what is not newer than the last one of its key that was let through: events that arrive out of order never take
+ * Discards what is not newer (by time: what is older) than the last one of its key that was let through: events that arrive out of order never take
  * the place of a newer state (S3-21). The last version of each key is stored with the step, for ever.
  */
 export const latest = defineStage({
@@ -24,13 +24,27 @@ export const latest = defineStage({
     process(input) {
       if (keyFor(by, input) === undefined) return withoutKey(by)
       return rejectingExpressions((): StageResult => {
-        const mine = version === undefined ? Date.parse(input.event.time) : comparable(evaluateFor(version, input))
+        if (version === undefined) return byTime(input)
+        const mine = comparable(evaluateFor(version, input))
         if (mine === undefined) return { outcome: 'reject', reason: 'its version is neither a number nor text' }
         return isNewer(mine, input) ? { outcome: 'ack', keep: { value: mine } } : older(mine, input)
       })
     },
   }),
 })
+
+/** Of two with the same time, the one that was stored later counts as newer: producers' clocks tick in milliseconds. */
+function byTime({ kept, event }: StageInput): StageResult {
+  const mine = millisecondsOf(event.time)
+  if (kept === undefined || mine >= Number(kept)) return { outcome: 'ack', keep: { value: mine } }
+  return { outcome: 'discard', reason: `its time ${event.time} is before that of one that was let through` }
+}
+
+/** With the parts of a millisecond, about four to the microsecond. */
+function millisecondsOf(time: string): number {
+  const parts = /\.\d{3}(\d+)/.exec(time)?.[1] ?? ''
+  return Date.parse(time) + Number(`0.${parts}`)
+}
 
 function comparable(value: Json): number | string | undefined {
   return typeof value === 'number' || typeof value === 'string' ? value : undefined

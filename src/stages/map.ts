@@ -24,7 +24,10 @@ const options = schema.strictObject({
   type: expressionOption('The new type, as an expression. Absent: unchanged.').optional(),
   subject: expressionOption('The new subject, as an expression; null: none. Absent: unchanged.').optional(),
   meta: schema
-    .record(schema.string(), expressionOption('The value of this entry; null removes it.'))
+    .record(
+      schema.string().refine((name) => name !== '__proto__', { error: 'no entry of meta has this name' }),
+      expressionOption('The value of this entry; null removes it.'),
+    )
     .describe('Entries of meta to add or replace, each an expression; null removes one.')
     .optional(),
 })
@@ -36,35 +39,40 @@ export const map = defineStage({
   isPure: true,
   options,
   example: { data: { order: 'data.id', total: 'data.price * data.count' } },
-  create: (given) => ({ process: (input) => mapped(given, input) }),
+  create({ data, type, subject, meta }) {
+    const dataOf = data === undefined ? undefined : dataMaker(data)
+    const changes = meta === undefined ? undefined : Object.entries(meta)
+    const make = (input: StageInput): StageResult => ({
+      outcome: 'ack',
+      event: {
+        ...(dataOf !== undefined && { data: dataOf(input) as Json }),
+        ...(type !== undefined && { type: textOf(evaluateFor(type, input), 'type') }),
+        ...(subject !== undefined && { subject: textOfValue(evaluateFor(subject, input)) }),
+        ...(changes !== undefined && { meta: metaOf(changes, input) }),
+      },
+    })
+    return { process: (input) => rejectingExpressions(() => make(input)) }
+  },
 })
 
-function mapped({ data, type, subject, meta }: schema.output<typeof options>, input: StageInput) {
-  return rejectingExpressions((): StageResult => {
-    const event = {
-      ...(data !== undefined && { data: dataOf(data, input) }),
-      ...(type !== undefined && { type: textOf(evaluateFor(type, input), 'type') }),
-      ...(subject !== undefined && { subject: textOfValue(evaluateFor(subject, input)) }),
-      ...(meta !== undefined && { meta: metaOf(meta, input) }),
-    }
-    return { outcome: 'ack', event: event as StageResult['event'] }
-  })
+function dataMaker(data: NonNullable<schema.output<typeof options>['data']>): (input: StageInput) => unknown {
+  if (typeof data === 'function') return data
+  if (isExpression(data)) return (input) => evaluateFor(data, input)
+  const fields = Object.entries(data)
+  return (input) => Object.fromEntries(fields.map(([name, each]) => [name, evaluateFor(each, input)]))
 }
 
-function dataOf(data: NonNullable<schema.output<typeof options>['data']>, input: StageInput): unknown {
-  if (typeof data === 'function') return data(input)
-  if (isExpression(data)) return evaluateFor(data, input)
-  return Object.fromEntries(Object.entries(data).map(([name, each]) => [name, evaluateFor(each, input)]))
-}
-
-function metaOf(meta: Readonly<Record<string, Expression>>, input: StageInput): Readonly<Record<string, Json>> {
-  const entries = new Map(Object.entries(input.event.meta))
-  for (const [name, expression] of Object.entries(meta)) {
+function metaOf(
+  changes: readonly (readonly [string, Expression])[],
+  input: StageInput,
+): Readonly<Record<string, Json>> {
+  const meta: Record<string, Json> = { ...input.event.meta }
+  for (const [name, expression] of changes) {
     const value = evaluateFor(expression, input)
-    if (value === null) entries.delete(name)
-    else entries.set(name, value)
+    if (value === null) delete meta[name]
+    else meta[name] = value
   }
-  return Object.fromEntries(entries)
+  return meta
 }
 
 function isExpression(value: Expression | Readonly<Record<string, Expression>>): value is Expression {

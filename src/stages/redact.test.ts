@@ -19,6 +19,14 @@ test('values are masked or taken out, in objects, in every element of a list and
   })
 })
 
+test('elements of a list that have no such place stay as they are, also nulls and lists', async () => {
+  const stage = await opened(redact, { mask: ['data.items[*].card'], remove: ['data.rows[0].x'] })
+  const odd = '{"items":[{"card":"1"},null,[1,[2]],5,{}],"rows":[[1,2],null]}'
+  expect(stage.process(stageInputOf({ data: odd }))).toMatchObject({
+    event: { data: { items: [{ card: '***' }, null, [1, [2]], 5, {}], rows: [[1, 2], null] } },
+  })
+})
+
 test('a place that is not there is not made, and the mask can be chosen', async () => {
   const stage = await opened(redact, { mask: ['data.no.where', 'data.n'], replacement: '-' })
   expect(stage.process(stageInputOf())).toMatchObject({ event: { data: { n: '-' } } })

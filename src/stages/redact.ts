@@ -1,6 +1,6 @@
 import type { Json } from '../core/event.ts'
-import { changeAt, type EventPath, pathOption } from '../io/event-path.ts'
 import { defineStage } from '../plugin/define.ts'
+import { changeAt, type EventPath, pathOption } from '../plugin/event-path.ts'
 import { schema } from '../plugin/schema.ts'
 import type { StageInput, StageResult } from '../plugin/stage.ts'
 

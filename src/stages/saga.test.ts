@@ -257,6 +257,18 @@ describe('a saga that waits for an event', () => {
     expect(await state('b')).toMatchObject({ status: 'compensated', reason: 'paid: payment.refused came' })
   })
 
+  test.each([
+    ['reject', 'dead', 'it came too late: its saga is compensated'],
+    ['pass', 'delivered', undefined],
+  ] as const)('one that comes too late is treated as said: %s', async (late, ended, reason) => {
+    const { send, delivery, platform, through } = await world({ steps: waiting([]), late })
+    await send('order.placed')
+    await platform.advance(61 * minute)
+    await send('payment.received')
+    expect(await delivery(2)).toMatchObject({ state: ended, ...(reason !== undefined && { reason }) })
+    expect(through().map(({ id }) => id)).toEqual(late === 'pass' ? ['2'] : [])
+  })
+
   test('leaves events that no step waits for, and rejects those without a key', async () => {
     const { send, delivery } = await world({ steps: waiting([]) })
     await send('payment.reminded', { subject: undefined })
@@ -354,6 +366,22 @@ describe('the configuration of a saga', () => {
     expect(
       problems({ stages: [saga({ start: 'order.placed', steps: [step] })], coalesce: { window: '1s' } }),
     ).toHaveLength(1)
+  })
+
+  test('refuses a subscription that matches no event of its start or of a step', () => {
+    expect(problems({ match: ['order.placed'], ...with_(step) })).toEqual([
+      'subscriptions.a.match: the stage saga waits for payment.received, and nothing here matches it: add it, or the stage is never given one',
+    ])
+    expect(problems({ match: ['payment.*'], ...with_(step) })).toHaveLength(1)
+    expect(problems({ match: ['order.*', 'payment.*'], ...with_(step) })).toEqual([])
+    const behind = { stages: [{ name: 'rename', use: () => undefined }, ...with_(step).stages] }
+    expect(problems({ match: ['order.placed'], ...behind })).toEqual([])
+  })
+
+  test('refuses types of outcomes that no event can have', () => {
+    const named = (completed: string) => ({ stages: [{ ...with_(step).stages[0], completed }] })
+    expect(problems(named('order.paid'))).toEqual([])
+    for (const wrong of ['order paid', 'millrace.paid', '']) expect(problems(named(wrong))).not.toEqual([])
   })
 
   test('says what is wrong with a step', () => {

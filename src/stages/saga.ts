@@ -38,6 +38,7 @@ export const saga = defineStage({
     buffer: 16,
     timeoutMs: Math.max(...steps.map(attemptMs)) + marginMs,
   }),
+  waitsFor: ({ start, steps }) => [start, ...steps.flatMap((step) => ('run' in step ? [] : [step.event]))].flat(),
   excludes: {
     ordering: 'the event that a saga waits for would wait behind the one that began it',
     coalesce: 'a later event would end the saga of an earlier one half way',

@@ -25,6 +25,11 @@ test('data and subject of each can be made from the element, its index and the p
   })
 })
 
+test('a type that no event can have is a problem of the configuration', () => {
+  for (const type of ['order item', 'order.*', 'millrace.item', ''])
+    expect(split.declaration.options.safeParse({ list: 'data.items', type }).success).toBe(false)
+})
+
 test('what is no list, or too long a one, is rejected', async () => {
   const stage = await opened(split, { list: 'data.items', type: 'order.item', max: 1 })
   expect(stage.process(stageInputOf(event))).toMatchObject({

@@ -1,3 +1,4 @@
+import { eventTypeOption } from '../io/event-type.ts'
 import { evaluateFor, expressionOption, rejectingExpressions, stageNames } from '../io/expression-option.ts'
 import { textOfValue } from '../io/pick.ts'
 import { defineStage } from '../plugin/define.ts'
@@ -9,7 +10,7 @@ const ofItem = [...stageNames, 'item', 'index'] as const
 
 const options = schema.strictObject({
   list: expressionOption('The list in the event, as an expression (CEL): data.items.'),
-  type: schema.string().min(1).describe('The type of the events that are made.'),
+  type: eventTypeOption('The type of the events that are made.'),
   data: expressionOption(
     'The data of each, as an expression that also knows item and index. Default: the item.',
     ofItem,

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** A folder of contents, each under its own SHA-256: what is there is never changed. */
@@ -22,8 +22,7 @@ export function contentFolder(path: string): ContentFolder {
     async put(bytes) {
       const hex = digestOf(bytes)
       const place = placeOf(hex)
-      const known = await readFile(place).catch(() => undefined)
-      if (known?.equals(bytes) !== true) await write(join(path, hex.slice(0, 2)), place, bytes)
+      if (!(await isRenewed(place, bytes))) await write(join(path, hex.slice(0, 2)), place, bytes)
       return `sha256:${hex}`
     },
     async get(reference) {
@@ -31,6 +30,18 @@ export function contentFolder(path: string): ContentFolder {
       const bytes = await readFile(placeOf(hex))
       return digestOf(bytes) === hex ? bytes : 'changed'
     },
+  }
+}
+
+/** True when the bytes are there; the file is then as new as if it were written now, for whoever removes old ones. */
+async function isRenewed(place: string, bytes: Uint8Array): Promise<boolean> {
+  try {
+    if (!(await readFile(place)).equals(bytes)) return false
+    const now = new Date()
+    await utimes(place, now, now)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Json } from '../../core/event.ts'
 import type { SagaPlan, SagaStepPlan } from '../../core/saga-state.ts'
+import { eventTypeOption } from '../../io/event-type.ts'
 import { keyOption } from '../../io/key-option.ts'
 import { patternSetting } from '../../plugin/delivery-settings.ts'
 import { retryPolicies, retrySetting } from '../../plugin/retry-setting.ts'
@@ -50,7 +51,7 @@ const waitStep = schema.strictObject({
 
 const outcome = (description: string) =>
   schema
-    .union([schema.string().min(1).max(255), code<(outcome: SagaOutcome) => Derived>(description)], {
+    .union([eventTypeOption('Its type.'), code<(outcome: SagaOutcome) => Derived>(description)], {
       error: 'a type, or in code a function that answers an event, is needed',
     })
     .describe(description)
@@ -72,6 +73,10 @@ export const sagaOptions = schema
     compensated: outcome('The type of the event that is derived when all is taken back.'),
     within: duration('How long it may take; then it is compensated. Default: as long as its steps.', 1).optional(),
     keep: duration('How long the state is kept after the end. Default: 7d.', 1).prefault('7d'),
+    late: schema
+      .enum(['discard', 'reject', 'pass'])
+      .describe('What becomes of an event that no step waits for any more. reject: a dead letter; pass: it goes on.')
+      .default('discard'),
     early: duration('How long an event waits for a saga that has not begun. Default: 1d.', 1).prefault('1d'),
   })
   .superRefine(({ steps, within }, context) => {

@@ -103,7 +103,7 @@ export function createSaga(options: SagaOptions, platform: Platform): Stage {
       .filter(({ takes, fails }) => takes(type) || fails(type))
       .map(({ step, fails }) => ({ step, isFailure: fails(type) }))
     const received = receive(plan, kept, { sequence, id, type, time, data }, of, now)
-    if (received.kind === 'late') return { outcome: 'discard', reason: `it came too late: ${received.reason}` }
+    if (received.kind === 'late') return tooLate(options.late, received.reason)
     const { state, step } = received
     const keep = { value: asJson(state) }
     if (state.status === 'expected')
@@ -143,6 +143,10 @@ export function createSaga(options: SagaOptions, platform: Platform): Stage {
     // Only what has ended, or was never begun, is due.
     onDue: () => ({ keep: { value: null } }),
   }
+}
+
+function tooLate(late: SagaOptions['late'], reason: string): StageResult {
+  return late === 'pass' ? { outcome: 'ack' } : { outcome: late, reason: `it came too late: ${reason}` }
 }
 
 const cutOff = 'it was cut off by the end of the process'
