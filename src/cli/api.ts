@@ -7,7 +7,7 @@ import type { KeyEnvironment } from '../plugin/secret-keys.ts'
 import type { Store } from '../plugin/store.ts'
 import { builtInCatalogue } from '../registry.ts'
 import type { Pipeline } from '../runtime/api.ts'
-import { createHandler } from '../server/index.ts'
+import { createHandler, scopes, type Token, tokenHash } from '../server/index.ts'
 import type { CliIo } from './io.ts'
 import { cliLog } from './log.ts'
 import { readOnlyPipeline } from './read-only.ts'
@@ -131,7 +131,12 @@ function withTokenHint(error: unknown, url: string, path: string): unknown {
 async function localApi(io: CliIo, settings: Settings, access: Access, url: string): Promise<Api> {
   const pipeline = await (access === 'read' ? openForReading(settings, url) : openForWriting(io, settings, url))
   const adminToken = nodePlatform.digest(nodePlatform.id())
-  const handler = createHandler(pipeline, { limits: settings.plan.limits, adminToken })
+  const token: Token = { name: 'cli', hash: tokenHash(adminToken), scopes }
+  const handler = createHandler(pipeline, {
+    limits: settings.plan.limits,
+    mask: settings.plan.server.mask,
+    tokens: [token],
+  })
   const text: Api['text'] = async (method, path, body, contentType = 'application/json') => {
     const headers = {
       authorization: `Bearer ${adminToken}`,

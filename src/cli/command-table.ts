@@ -38,6 +38,7 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   quarantined: { summary: 'list or redrive events that did not fit', load: () => import('./commands/quarantined.ts') },
   explain: { summary: 'tell where an event is and why', load: () => import('./commands/explain.ts') },
   audit: { summary: 'prove that the books balance', load: () => import('./commands/audit.ts') },
+  'admin-log': { summary: 'show who changed what, and when', load: () => import('./commands/admin-log.ts') },
   pause: { summary: 'stop delivering without losing the position', load: () => import('./commands/pause.ts') },
   resume: { summary: 'deliver again', load: () => import('./commands/resume.ts') },
   backup: { summary: 'copy a store while it runs', load: () => import('./commands/backup.ts') },

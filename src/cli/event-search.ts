@@ -4,6 +4,7 @@ import { elementSpans, memberSpan } from '../core/json-scan.ts'
 import { type Api, withApi } from './api.ts'
 import type { CliIo } from './io.ts'
 import { clock, moment, wholeNumber } from './numbers.ts'
+import { patternsOf } from './patterns.ts'
 import { type CommonOptions, optionsOf } from './settings.ts'
 import { type Column, table } from './table.ts'
 
@@ -74,9 +75,8 @@ export function searchCommand(
 }
 
 function withFilters(command: Command): Command {
-  const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, ...value.split(',')]
   return command
-    .option('--type <pattern>', 'exact type, prefix.* or *; several by comma or by repeating', collect)
+    .option('--type <pattern>', 'exact type, prefix.* or *; several by comma or by repeating', patternsOf('--type'))
     .option('--source <source>', 'only this source')
     .option('--subject <subject>', 'only this subject')
     .option('--id <id>', 'only this id')

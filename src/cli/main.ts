@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { nearest } from '../core/issues.ts'
+import { version } from '../core/version.ts'
 import { commandTable } from './command-table.ts'
 import { type CliIo, processIo } from './io.ts'
 import { printError } from './print-error.ts'
@@ -21,7 +21,7 @@ export async function main(argv: readonly string[], io: CliIo = processIo()): Pr
 async function programFor(argv: readonly string[], io: CliIo): Promise<Command> {
   const program = new Command('millrace')
     .description('A durable event pipeline: sources, one log, stages, sinks.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(version, '-V, --version', 'print the version')
     .option('-c, --config <file>', 'the configuration (default: millrace.yaml in the working directory)')
     .option('--json', 'print JSON for programs')
     .option('--no-env-file', 'leave the .env beside the configuration unread')
@@ -69,9 +69,4 @@ function printUsage(error: CommanderError, io: CliIo, isJson: boolean): void {
   else
     io.err(`error usage: ${message}
 Run "millrace --help" or "millrace <command> --help".`)
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

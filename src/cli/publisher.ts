@@ -1,4 +1,5 @@
-import { AppError, messageOf } from '../core/errors.ts'
+import { AppError } from '../core/errors.ts'
+import { notJson } from '../core/json-fault.ts'
 import type { Api } from './api.ts'
 import type { Element } from './json-elements.ts'
 
@@ -75,10 +76,8 @@ function jsonProblem(text: string): string | undefined {
   try {
     JSON.parse(text)
     return undefined
-  } catch (error) {
-    // The parser's own message quotes the text: only the place is told.
-    const position = /position (\d+)/.exec(messageOf(error))?.[1]
-    return `is not valid JSON${position === undefined ? '' : ` (at character ${Number(position) + 1})`}`
+  } catch {
+    return notJson(text)
   }
 }
 

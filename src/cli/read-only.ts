@@ -42,6 +42,7 @@ export function readOnlyPipeline(store: Store, plan: PipelinePlan): Pipeline {
     streamVersion: (stream, until) => versionUntil(store, stream, until),
     snapshots: { read: async () => undefined, write: async () => undefined },
     emit: () => false,
+    countRefused: () => undefined,
     stats: () => {
       throw new AppError('state-conflict', 'counters since the start are known to a running pipeline only')
     },

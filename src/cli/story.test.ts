@@ -63,13 +63,28 @@ test('each attempt is told with its time, step, outcome and facts, and then what
 })
 
 test('attempts without a record are counted, and those before a redrive are told apart', () => {
-  expect(linesOf({ ...delivered, attempts: [failed], attemptCount: 3 }).slice(2)).toEqual([
+  const { settledAt: _, ...open } = delivered
+  const waiting = { ...open, state: 'waiting' } as const
+  expect(linesOf({ ...waiting, attempts: [failed], attemptCount: 3 }).slice(2)).toEqual([
     '  (2 attempts before without a record: steps that went well, or very many)',
     '  attempt 3: 2026-03-04 05:06:07.100 UTC, sink, 15ms: retry',
   ])
-  expect(linesOf({ ...delivered, attempts: [failed, failed], attemptCount: 1 }).slice(2)).toEqual([
+  expect(linesOf({ ...waiting, attempts: [failed, failed], attemptCount: 1 }).slice(2)).toEqual([
     '  before the redrive: 2026-03-04 05:06:07.100 UTC, sink, 15ms: retry',
     '  attempt 1: 2026-03-04 05:06:07.100 UTC, sink, 15ms: retry',
+  ])
+})
+
+test('the last attempt of what was delivered is the one that went well, although it has no record', () => {
+  expect(linesOf({ ...delivered, attempts: [failed], attemptCount: 2 }).slice(2)).toEqual([
+    '  attempt 1: 2026-03-04 05:06:07.100 UTC, sink, 15ms: retry',
+    '  attempt 2: ack',
+  ])
+  // A stage before the sink: how many steps went well after it is not known.
+  const staged = { ...failed, step: 'enrich' }
+  expect(linesOf({ ...delivered, attempts: [staged], attemptCount: 3 }).slice(2)).toEqual([
+    '  (2 attempts without a record: steps that went well, or very many)',
+    '  an attempt: 2026-03-04 05:06:07.100 UTC, enrich, 15ms: retry',
   ])
 })
 

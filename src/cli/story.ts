@@ -76,23 +76,30 @@ function deliveryLines(io: Painter, delivery: WireDelivery): string[] {
   return lines
 }
 
-function attemptLines(io: Painter, { attempts, attemptCount }: WireDelivery): string[] {
+function attemptLines(io: Painter, { state, attempts, attemptCount }: WireDelivery): string[] {
+  const last = attempts.at(-1)
+  if (last === undefined) return attemptCount > 0 ? [`  ${counted(attemptCount, 'attempt')}`] : []
+  // Steps that went well have no record of their own. What failed in the sink and was delivered went well there afterwards.
+  const isDone = state === 'delivered' && last.outcome === 'retry'
+  const after = isDone && last.step === 'sink' ? 1 : 0
   // A redriven delivery counts its attempts anew and keeps the records of those before; of very many only the newest are kept.
-  const offset = attemptCount - attempts.length
+  const offset = attemptCount - attempts.length - after
+  const isNumbered = !isDone || after === 1
   const lines = attempts.map((attempt, index) => {
     const number = offset + index + 1
     const style: Style = attempt.outcome === 'ack' ? 'green' : attempt.outcome === 'retry' ? 'yellow' : 'red'
     const said = [attempt.outcome, attempt.reason, detailText(attempt.detail)].filter((part) => part !== undefined)
-    const name = number < 1 ? 'before the redrive' : `attempt ${number}`
+    const name = !isNumbered ? 'an attempt' : number < 1 ? 'before the redrive' : `attempt ${number}`
     const when = `${clock(attempt.at)} UTC, ${clean(attempt.step)}, ${span(attempt.durationMs)}`
     return `  ${name}: ${when}: ${paint(io, style, clean(said[0]!))}${said
       .slice(1)
       .map((part) => `, ${clean(part)}`)
       .join('')}`
   })
-  if (offset > 0 && attempts.length > 0)
-    lines.unshift(`  (${counted(offset, 'attempt')} before without a record: steps that went well, or very many)`)
-  if (attempts.length === 0 && attemptCount > 0) lines.push(`  ${counted(attemptCount, 'attempt')}`)
+  const where = isNumbered ? ' before' : ''
+  if (offset > 0)
+    lines.unshift(`  (${counted(offset, 'attempt')}${where} without a record: steps that went well, or very many)`)
+  if (after === 1) lines.push(`  attempt ${attemptCount}: ${paint(io, 'green', 'ack')}`)
   return lines
 }
 

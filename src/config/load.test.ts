@@ -91,6 +91,39 @@ describe('places', () => {
     ])
   })
 
+  // SEC-41
+  test('an address that others can reach needs tokens, and says so before the start', async () => {
+    const said = '2:17: server.host: others can reach this address, so it needs tokens'
+    for (const host of ['0.0.0.0', '"::"', '10.0.0.7'])
+      expect(await problems(`store: { type: memory }\nserver: { host: ${host} }`)).toEqual([
+        expect.stringContaining(said),
+      ])
+    for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '"::1"'])
+      expect((await load(`store: { type: memory }\nserver: { host: ${host} }`)).ok).toBe(true)
+    const token = `{ name: shop, hash: ${'a'.repeat(64)}, scopes: [ingest] }`
+    expect((await load(`store: { type: memory }\nserver: { host: 0.0.0.0, tokens: [${token}] }`)).ok).toBe(true)
+  })
+
+  test('a name that is there twice hides no other problem', async () => {
+    expect(await problems('store: { type: memry }\nlimits: { batch: 0 }\nlimits: { batch: 0 }')).toEqual([
+      expect.stringContaining('1:16: store.type: there is no store named "memry"'),
+      '3:1: this name is there twice',
+      expect.stringContaining('3:18: limits.batch: a number of at least 1 is needed'),
+    ])
+  })
+
+  test('a file that is not UTF-8 is not read', async () => {
+    const file = join(directory, 'latin.yaml')
+    writeFileSync(file, Buffer.from([0xff, 0xfe]))
+    const loaded = await loadConfig(file, options)
+    expect(!loaded.ok && loaded.issues[0]?.message).toBe('the configuration cannot be read: it is not UTF-8 text')
+  })
+
+  test('a folder is no configuration', async () => {
+    const loaded = await loadConfig(directory, options)
+    expect(!loaded.ok && loaded.issues[0]?.message).toContain('it is a folder; name the file in it')
+  })
+
   test('JSON is read as it is, tabs and all', async () => {
     const loaded = await load(
       '{\n\t"store": {\n\t\t"type": "memory"\n\t},\n\t"limits": { "batch": 5 }\n}',

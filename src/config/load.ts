@@ -8,6 +8,7 @@ import type { Catalogue } from '../plugin/catalogue.ts'
 import type { SchemaIssue } from '../plugin/check.ts'
 import { type CheckedPipeline, checkPipeline, type PipelinePlan } from '../plugin/pipeline-config.ts'
 import { type Environment, substitute, withEnvFile } from './environment.ts'
+import { moduleError } from './module-error.ts'
 import { loadPlugins } from './modules.ts'
 import { type ParsedText, parseText } from './text.ts'
 
@@ -54,7 +55,7 @@ export async function loadConfig(
   const before = [...issues, ...loaded.issues]
   const said = new Set(before.map(({ path }) => JSON.stringify(path)))
   const place = (issue: Issue | SchemaIssue) => placed(issue, file, parsed)
-  if (checked.ok && before.length === 0)
+  if (checked.ok && before.length === 0 && parsed.issues.length === 0)
     return {
       ok: true,
       plan: checked.plan,
@@ -62,18 +63,22 @@ export async function loadConfig(
       warnings: [...fileWarnings(source), ...checked.warnings.map(place)],
     }
   const after = checked.ok ? [] : checked.issues.filter(({ path }) => !said.has(JSON.stringify(path)))
-  const all = [...before, ...after.map((issue) => withoutValue(issue, value, replaced))].map(place)
+  const found = [...before, ...after.map((issue) => withoutValue(issue, value, replaced))].map(place)
+  const all = [...parsed.issues, ...found]
   return { ok: false, issues: all.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)) }
+}
+
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file; `millrace init` writes one that runs',
+  EISDIR: 'it is a folder; name the file in it',
+  ERR_ENCODING_INVALID_ENCODED_DATA: 'it is not UTF-8 text',
 }
 
 function readText(file: string): string | Issue {
   try {
-    return readFileSync(file, 'utf8')
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(file))
   } catch (error) {
-    const why =
-      (error as NodeJS.ErrnoException).code === 'ENOENT'
-        ? 'there is no such file; `millrace init` writes one that runs'
-        : messageOf(error)
+    const why = unreadable[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error)
     return { code: 'config-invalid', file, message: `the configuration cannot be read: ${why}` }
   }
 }
@@ -89,7 +94,7 @@ async function loadModule(
     const module = await import(pathToFileURL(resolve(file)).href)
     config = module.default
   } catch (error) {
-    return refuse(`the configuration cannot be loaded: ${messageOf(error)}`)
+    return refuse(`the configuration cannot be loaded: ${moduleError(error)}`)
   }
   if (config === undefined) return refuse('the file has no default export: export the configuration as default')
   const loaded = await loadPlugins(config, directory)

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { messageOf } from '../core/errors.ts'
 import { isPlainObject } from '../core/event-fields.ts'
 import { type Issue, nearest } from '../core/issues.ts'
 import type { PluginKind } from '../plugin/define.ts'
 import { splitFile } from '../plugin/isolate/stage.ts'
 import { isDefinition, isFilePath, isUse } from '../plugin/slots.ts'
 import { isFunctionStage } from '../plugin/stage-function.ts'
+import { moduleError } from './module-error.ts'
 
 type Path = readonly (string | number)[]
 type Mapping = Record<string, unknown>
@@ -116,7 +116,7 @@ async function load(kind: Place['kind'], written: string, directory: string): Pr
     module = await import(pathToFileURL(path).href)
   } catch (error) {
     const isMissing = (error as { code?: unknown; url?: unknown }).code === 'ERR_MODULE_NOT_FOUND' && !existsSync(path)
-    return { problem: isMissing ? `there is no file ${path}` : `${file} cannot be loaded: ${messageOf(error)}` }
+    return { problem: isMissing ? `there is no file ${path}` : `${file} cannot be loaded: ${moduleError(error)}` }
   }
   const found = module[exported]
   if (found === undefined) return missingExport(file, exported, Object.keys(module).sort())

@@ -21,6 +21,8 @@ type Path = readonly (string | number)[]
 export interface ParsedText {
   readonly ok: true
   readonly value: unknown
+  /** Names that are there twice; the last of them counts in `value`. */
+  readonly issues: readonly Issue[]
   /** Line and column of the deepest part of a path that is there: of its name, or of its value. */
   locate(path: Path, at: 'key' | 'value'): { readonly line: number; readonly column: number } | undefined
 }
@@ -54,18 +56,15 @@ export function parseText(
     customTags: [],
     logLevel: 'error',
   })
-  if (document.errors.length > 0) {
-    const issues = document.errors.slice(0, 20).map(
-      ({ code, message, pos }): Issue => ({
-        code: 'config-invalid',
-        message:
-          code === 'DUPLICATE_KEY' ? 'this name is there twice' : `this is not valid YAML: ${lowerFirst(message)}`,
-        file,
-        ...place(pos[0]),
-      }),
-    )
-    return { ok: false, issues }
-  }
+  const issues = document.errors.slice(0, 20).map(
+    ({ code, message, pos }): Issue => ({
+      code: 'config-invalid',
+      message: code === 'DUPLICATE_KEY' ? 'this name is there twice' : `this is not valid YAML: ${lowerFirst(message)}`,
+      file,
+      ...place(pos[0]),
+    }),
+  )
+  if (document.errors.some(({ code }) => code !== 'DUPLICATE_KEY')) return { ok: false, issues }
   const forbidden = findForbidden(document.contents)
   if (forbidden !== undefined) return refuse(forbidden.message, forbidden.offset)
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null))
@@ -77,7 +76,7 @@ export function parseText(
     return refuse(`the aliases of the file multiply to more than ${textLimits.expansions}`)
   }
   if (depthOf(value) > textLimits.depth) return refuse(`the file is nested deeper than ${textLimits.depth} levels`)
-  return { ok: true, value, locate: (path, at) => locate(document.contents, path, at, place) }
+  return { ok: true, value, issues, locate: (path, at) => locate(document.contents, path, at, place) }
 }
 
 function lowerFirst(text: string): string {
@@ -156,7 +155,7 @@ function locate(
     }
     const items: readonly unknown[] = value.items
     const next = isMap(value)
-      ? items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(part))
+      ? items.findLast((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(part))
       : items[Number(part)]
     if (next === undefined) {
       isWhole = false

@@ -58,6 +58,7 @@ export function ingestOne<T>(
   const refusal = refusalOf(checked, caller, pipeline.reservedSources)
   if (refusal !== undefined) {
     const { code, message, issues } = refusal
+    pipeline.countRefused(1)
     throw new AppError(code, message, { facts: issues.length === 0 ? {} : { issues } })
   }
   return pipeline.ingest([(checked as Extract<CheckedEvent, { ok: true }>).record]).then(
@@ -74,13 +75,14 @@ export async function ingestMany(
   caller: Caller,
   context: ServerContext,
 ): Promise<readonly EventResult[]> {
-  const { reservedSources } = context.pipeline
+  const { pipeline } = context
   const records: EventRecord[] = []
   const refusals = events.map((checked) => {
-    const refusal = refusalOf(checked, caller, reservedSources)
+    const refusal = refusalOf(checked, caller, pipeline.reservedSources)
     if (refusal === undefined && checked.ok) records.push(checked.record)
     return refusal
   })
+  pipeline.countRefused(events.length - records.length)
   const stored = records.length === 0 ? [] : await ingestRecords(records, context)
   if (records.length === events.length) return stored
   let next = 0

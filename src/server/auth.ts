@@ -3,6 +3,7 @@ import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Rate as WrittenRate } from '../core/duration.ts'
 import { AppError } from '../core/errors.ts'
+import type { PayloadView } from '../plugin/server-schema.ts'
 import { type Rate, rateOf } from './pressure.ts'
 
 export const scopes = ['ingest', 'read', 'admin'] as const
@@ -20,6 +21,8 @@ export interface Token {
   readonly expiresMs?: number | undefined
   /** Requests it may make; what the server allows everybody when absent. */
   readonly rate?: WrittenRate | undefined
+  /** What it is shown of the content of events; `masked` when absent. */
+  readonly payload?: PayloadView | undefined
 }
 
 /** Who is asking. */
@@ -31,6 +34,8 @@ export interface Caller {
   readonly expiresMs?: number | undefined
   /** Its own, in place of the general one. */
   readonly rate?: Rate | undefined
+  /** `masked` when absent. */
+  readonly payload?: PayloadView | undefined
 }
 
 /** True for one who showed no token, or none that is known. */
@@ -116,8 +121,8 @@ export function createAuth(options: AuthOptions, isClosed = false, nowMs: () => 
 }
 
 function fingerprint({ hash, caller }: Known): string {
-  const { name, scopes: allowed, sources, expiresMs, rate } = caller
-  return JSON.stringify([hash.toString('hex'), name, [...allowed], sources && [...sources], expiresMs, rate])
+  const { name, scopes: allowed, sources, expiresMs, rate, payload } = caller
+  return JSON.stringify([hash.toString('hex'), name, [...allowed], sources && [...sources], expiresMs, rate, payload])
 }
 
 /** Throws unless the caller may: 401 for one who showed no token, 403 for one whose token is not enough. */
@@ -186,6 +191,7 @@ function callerOf(token: Token): Caller {
     sources,
     expiresMs: token.expiresMs,
     rate: rateOf(token.rate),
+    payload: token.payload,
   }
 }
 

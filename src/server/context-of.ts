@@ -1,4 +1,5 @@
 import type { Log } from '../core/platform.ts'
+import { version } from '../core/version.ts'
 import type { Pipeline } from '../runtime/api.ts'
 import { createAddresses } from './address.ts'
 import { createAuth } from './auth.ts'
@@ -41,7 +42,8 @@ export function contextOf(
     requests: createBudget(requests, bytes),
     streams: createBudget(streams, bytes),
     idleMs: options.idleMs ?? 30_000,
-    version: options.version ?? '0.0.0',
+    mask: options.mask ?? [],
+    version: options.version ?? version,
     draining,
     live: createLiveStreams(draining),
     answered: new Map(),

@@ -1,4 +1,5 @@
 import type { Log } from '../core/platform.ts'
+import type { EventPath } from '../plugin/event-path.ts'
 import type { Pipeline } from '../runtime/api.ts'
 import type { Addresses } from './address.ts'
 import type { Auth, AuthOptions, Caller } from './auth.ts'
@@ -34,9 +35,11 @@ export interface FaceOptions extends AuthOptions {
   readonly rate?: Rate | undefined
   /** Addresses or networks of proxies whose `X-Forwarded-For` is believed. None by default. */
   readonly trustedProxies?: readonly string[] | undefined
+  /** Places of events whose value is shown as `***` where events are looked at. None by default. */
+  readonly mask?: readonly EventPath[] | undefined
   /** How long a stream may send nothing. Default: 30 s. */
   readonly idleMs?: number | undefined
-  /** Shown in OpenAPI and metrics. */
+  /** Shown in OpenAPI and metrics. Default: that of this package. */
   readonly version?: string | undefined
 }
 
@@ -58,6 +61,7 @@ export interface ServerContext {
   readonly requests: Budget
   readonly streams: Budget
   readonly idleMs: number
+  readonly mask: readonly EventPath[]
   readonly version: string
   /** Aborted as soon as the server drains. */
   readonly draining: AbortSignal

@@ -1,3 +1,4 @@
+import * as adminShapes from './admin-shapes.ts'
 import { batchRoutes } from './batch-routes.ts'
 import { deskRoutes } from './desk-routes.ts'
 import { replayRoutes } from './replay-routes.ts'
@@ -196,6 +197,15 @@ export const routes = {
     scope: 'read',
     answers: { 200: shapes.audit },
     errors: [],
+  },
+  readAdminLog: {
+    method: 'GET',
+    path: '/v1/admin-log',
+    summary: 'What administrators did, the newest first: who, what, and how it was before and after, without secrets',
+    scope: 'admin',
+    query: adminShapes.adminLogSearch,
+    answers: { 200: adminShapes.adminLogPage },
+    errors: ['bad-request'],
   },
   createTicket: {
     method: 'POST',

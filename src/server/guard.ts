@@ -30,11 +30,6 @@ export function createHostList(names: readonly string[]): HostList {
 
 export const loopbackHosts: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 
-/** True for an address that only this machine can reach. */
-export function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
-}
-
 /**
  * Refuses what a browser sends on behalf of another site: an unknown `Host` (DNS rebinding), a foreign `Origin`, and
  * `Sec-Fetch-Site: cross-site`. Programs send none of the last two.

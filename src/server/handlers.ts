@@ -1,5 +1,6 @@
 import type { Handler } from './context.ts'
 import type { RouteName } from './contract.ts'
+import { readAdminLog } from './routes/admin-log.ts'
 import { confirmBatch, extendBatch, fetchBatch, releaseBatch } from './routes/batches.ts'
 import {
   dropSubscription,
@@ -88,6 +89,7 @@ export const handlers: Readonly<Record<RouteName, Handler>> = {
   readAsyncApi,
   explainEvent,
   readAudit,
+  readAdminLog,
   createTicket,
   readMetrics,
   livez,

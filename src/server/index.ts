@@ -1,4 +1,4 @@
-export { ensureAdminToken, type Scope, type Token, tokenHash } from './auth.ts'
+export { ensureAdminToken, type Scope, scopes, type Token, tokenHash } from './auth.ts'
 export type { ServerLimits } from './context.ts'
 export { type Route, type RouteName, routes } from './contract.ts'
 export { createHandler, type HandlerOptions } from './handler.ts'

@@ -142,7 +142,9 @@ describe('every route', () => {
 
   // SEC-44
   test('that changes something is no GET', () => {
-    const changing = Object.values<Route>(routes).filter(({ scope }) => scope === 'admin' || scope === 'ingest')
+    // What only administrators read.
+    const { readAdminLog: _, ...others } = routes
+    const changing = Object.values<Route>(others).filter(({ scope }) => scope === 'admin' || scope === 'ingest')
     expect(changing.length).toBeGreaterThan(4)
     expect(changing.filter(({ method }) => method === 'GET')).toEqual([])
   })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { errorCodes } from '../core/errors.ts'
 import { recordingSink } from '../testing/recording-sink.ts'
@@ -5,6 +6,7 @@ import { routes } from './contract.ts'
 import { createHandler } from './handler.ts'
 import { adminToken, limits, openTestServer, order } from './server.test-support.ts'
 
+const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 const admin = { authorization: `Bearer ${adminToken}` }
 type Body = Record<string, unknown>
 
@@ -43,6 +45,16 @@ describe('events', () => {
     expect(seen).toEqual(['1', '2', '3', '4', '5'])
   })
 
+  test('have no next on a page that is full with the last one', async () => {
+    const { publish, get } = await opened()
+    await publish(['1', '2', '3', '4'].map((id) => order(id)))
+    const path = '/v1/events?source=shop&limit=2'
+    expect(await get(path)).toMatchObject({ next: 2 })
+    expect(await get(`${path}&after=2`)).not.toHaveProperty('next')
+    expect(await get(`${path}&before=5`)).toMatchObject({ next: 3 })
+    expect(await get(`${path}&before=3`)).not.toHaveProperty('next')
+  })
+
   test('are narrowed by type, source, subject, id and time', async () => {
     const { publish, get } = await opened()
     await publish([order('1'), order('2', { type: 'user.new', subject: 'u' }), order('3', { source: 'erp' })])
@@ -58,19 +70,21 @@ describe('events', () => {
   })
 
   test.each([
-    'limit=0',
-    'limit=1001',
-    'limit=x',
-    'after=-1',
-    'since=yesterday',
-    'colour=red',
-    'source=a&source=b',
-    'after=1&before=2',
-  ])('a search with %s is 400', async (query) => {
+    ['limit=0', 'limit: a number of at least 1 is needed'],
+    ['limit=1001', 'limit: a number of at most 1000 is needed'],
+    ['limit=x', 'limit: a number is needed, and this is none'],
+    ['after=-1', 'after: a number of at least 0 is needed'],
+    ['since=yesterday', 'since: this is not a time: write it as 2026-01-31T12:00:00Z'],
+    ['sinse=yesterday', 'sinse: there is no such parameter; did you mean since? (available: after, '],
+    ['source=a&source=b', 'source: text is needed, and this is a list'],
+    ['type=order.placed,order*', 'type: a star may stand alone (*) or be the last segment (prefix.*), nowhere else'],
+    ['after=1&before=2', ''],
+  ])('a search with %s is 400 and says what is needed', async (query, problem) => {
     const { call } = await opened()
     const answer = await call(`/v1/events?${query}`)
     expect(answer.status).toBe(400)
-    expect(await answer.json()).toMatchObject({ code: 'bad-request' })
+    const detail = expect.stringContaining(problem)
+    expect(await answer.json()).toMatchObject({ code: 'bad-request', detail })
   })
 
   test('one is read by its sequence, and one that is not there is 404', async () => {
@@ -189,6 +203,7 @@ describe('the service', () => {
     const answer = await call('/metrics')
     expect(answer.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8')
     const text = await answer.text()
+    expect(text).toContain(`millrace_info{version="${manifest.version}",store="memory",durability="memory"} 1\n`)
     for (const line of text.trimEnd().split('\n')) {
       expect(line).toMatch(/^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{([a-z]+="[^"]*",?)+\})? [-+\d.eInf]+)$/)
     }
@@ -203,6 +218,20 @@ describe('the service', () => {
     expect(text).toMatch(/millrace_subscription_oldest_age_seconds\{subscription="crm"\} [\d.]+\n/)
     expect(text).toMatch(/process_resident_memory_bytes \d+\n/)
     expect(text).not.toContain('order.placed')
+  })
+
+  test('counts the events that it refuses, alone, in a batch and in a stream', async () => {
+    const { publish, call, pipeline } = await opened()
+    await publish({ source: 'shop', id: '1', type: 'a..b' })
+    await publish([order('2'), { id: '3' }, 4])
+    await call('/v1/events', {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: `${JSON.stringify(order('5'))}\n{bad\n`,
+    }).then((answer) => answer.text())
+    expect(pipeline.stats().published).toMatchObject({ stored: 2, refused: 4 })
+    const text = await (await call('/metrics')).text()
+    expect(text).toContain('millrace_published_events_total{result="refused"} 4\n')
   })
 
   test('proves its books', async () => {

@@ -10,8 +10,14 @@ const count = schema.number().int().min(0)
 const pageSize = schema.coerce.number().int().min(1).max(1_000).default(100).describe('At most this many (1 to 1,000)')
 const afterSequence = schema.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 const texts = schema.union([schema.string(), schema.array(schema.string())])
+const whatIsWrong = {
+  error: ({ input }: { input?: unknown }) =>
+    (input as readonly string[]).map(checkPattern).find((wrong) => wrong !== undefined) ?? '',
+}
+const arePatterns = (given: readonly string[]) => given.every((text) => checkPattern(text) === undefined)
 const patterns = texts
   .transform((given) => (typeof given === 'string' ? [given] : given).flatMap((text) => text.split(',')))
+  .refine(arePatterns, whatIsWrong)
   .describe('Patterns: exact, prefix.* or *; several by comma or by repeating')
 const moment = schema.iso.datetime({ offset: true }).transform((text) => Date.parse(text))
 
@@ -34,11 +40,7 @@ export const streamSearch = schema.strictObject({
     .max(100)
     .optional()
     .describe('Only events after this: an id of the stream, or a sequence (0: the oldest kept). Default: from now'),
-  type: patterns
-    .refine((given) => given.every((text) => checkPattern(text) === undefined), {
-      error: ({ input }) => (input as readonly string[]).map(checkPattern).find((wrong) => wrong !== undefined) ?? '',
-    })
-    .optional(),
+  type: patterns.optional(),
 })
 /** Parameters of a list in order of name. */
 export const namePage = schema.strictObject({
@@ -60,7 +62,12 @@ export const explainSearch = schema.strictObject({
 export const selection = schema
   .strictObject({
     sequences: schema.array(sequence).max(10_000).optional().describe('These'),
-    type: schema.array(schema.string()).max(100).optional().describe('Those whose type matches one of these patterns'),
+    type: schema
+      .array(schema.string())
+      .max(100)
+      .refine(arePatterns, whatIsWrong)
+      .optional()
+      .describe('Those whose type matches one of these patterns'),
     all: schema.boolean().optional().describe('All; must be said when nothing else narrows'),
   })
   .refine(({ sequences, type, all }) => all === true || (sequences ?? type) !== undefined, {

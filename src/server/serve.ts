@@ -1,4 +1,7 @@
 import { AppError } from '../core/errors.ts'
+import { formatIssue } from '../core/issues.ts'
+import { notJson } from '../core/json-fault.ts'
+import { check as describe } from '../plugin/check.ts'
 import type { Schema } from '../plugin/schema.ts'
 import { type Caller, isAnonymous, nobody, requireScope } from './auth.ts'
 import type { Call, Handler, ServerContext } from './context.ts'
@@ -112,21 +115,23 @@ async function readJson(request: HttpRequest, shape: Schema, isOptional: boolean
     value = JSON.parse(text)
   } catch {
     // The parser's own message quotes the text.
-    throw new AppError('body-malformed', 'the body is not valid JSON')
+    throw new AppError('body-malformed', `the body ${notJson(text)}`)
   }
   return check(shape, value, 'the body')
 }
 
-function check(shape: Schema, value: unknown, what: string): unknown {
+function check(shape: Schema, value: unknown, what: 'the query' | 'the body'): unknown {
   const result = shape.safeParse(value)
   if (result.success) return result.data
-  const issues = result.error.issues.slice(0, 20).map((issue) => ({
-    code: 'bad-request',
-    message: issue.message.slice(0, 200),
-    path: issue.path
-      .filter((part) => typeof part !== 'symbol')
-      .map((part) => (typeof part === 'string' ? part.slice(0, 100) : part)),
+  const checked = describe(shape, value)
+  const issues = (checked.ok ? [] : checked.issues).slice(0, 20).map(({ path, message, suggestion, available }) => ({
+    code: 'bad-request' as const,
+    // The words are those of configurations.
+    message: message.slice(0, 200).replace('setting', what === 'the query' ? 'parameter' : 'member'),
+    path: path.map((part) => (typeof part === 'string' ? part.slice(0, 100) : part)),
+    ...(suggestion !== undefined && { suggestion }),
+    ...(available !== undefined && { available }),
   }))
-  const list = issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim()).join('; ')
+  const list = issues.map(formatIssue).join('; ')
   throw new AppError('bad-request', `${what} is not understood: ${list.slice(0, 400)}`, { facts: { issues } })
 }

@@ -4,6 +4,7 @@ import { type Api, withApi } from '../api.ts'
 import { arrayTexts, type WireEvent } from '../event-search.ts'
 import type { CliIo } from '../io.ts'
 import { clock, counted, wholeNumber } from '../numbers.ts'
+import { patternsOf } from '../patterns.ts'
 import { type CommonOptions, optionsOf } from '../settings.ts'
 import { storyText, type WireAttempt } from '../story.ts'
 import { clean, paint, table } from '../table.ts'
@@ -41,7 +42,7 @@ export function register(program: Command, io: CliIo): void {
     .command('list')
     .description('List the dead letters of a subscription in order of sequence.')
     .argument('<subscription>')
-    .option('--type <pattern>', 'exact type, prefix.* or *; several by comma or by repeating', collect)
+    .option('--type <pattern>', 'exact type, prefix.* or *; several by comma or by repeating', patternsOf('--type'))
     .option('--limit <count>', 'at most this many (default: 50)')
     .option('--replay <id>', 'those of this replay of the subscription')
     .action(async (name: string, _options: unknown, command: Command) => {
@@ -69,7 +70,7 @@ export function register(program: Command, io: CliIo): void {
       .argument('<subscription>')
       .argument('[sequences...]', 'these dead letters')
       .option('--sequence <sequence>', 'these dead letters; several by comma or by repeating', collect)
-      .option('--type <pattern>', 'those of these types', collect)
+      .option('--type <pattern>', 'those of these types', patternsOf('--type'))
       .option('--all', 'all of them')
       .option('--replay <id>', 'those of this replay of the subscription')
       .action(async (name: string, sequences: string[], _options: unknown, command: Command) => {

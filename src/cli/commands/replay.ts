@@ -5,6 +5,7 @@ import { type Api, withApi } from '../api.ts'
 import { eventTable, type WireEvent } from '../event-search.ts'
 import type { CliIo } from '../io.ts'
 import { count, counted, moment } from '../numbers.ts'
+import { patternsOf } from '../patterns.ts'
 import { pause } from '../pause.ts'
 import { createProgress } from '../progress.ts'
 import { partOf, replayText } from '../replay-text.ts'
@@ -47,7 +48,11 @@ export function register(program: Command, io: CliIo): void {
     .argument('<subscription>', 'its name')
     .option('--from <event>', 'a sequence, a time, or how long ago (2h); the first event of the range')
     .option('--to <event>', 'a sequence, itself included, or a time, itself not included (default: the newest event)')
-    .option('--match <pattern>', 'only these types: exact, prefix.* or *; several by comma or by repeating', collect)
+    .option(
+      '--match <pattern>',
+      'only these types: exact, prefix.* or *; several by comma or by repeating',
+      patternsOf('--match'),
+    )
     .option('--source <source>', 'only these sources', collect)
     .option('--subject <subject>', 'only these subjects', collect)
     .option('--rate <rate>', 'deliveries in a time, such as 100/s (default: 100/s, or half of the subscription’s own)')

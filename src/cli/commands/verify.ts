@@ -11,7 +11,9 @@ import { clean, paint } from '../table.ts'
 export function register(program: Command, io: CliIo): void {
   program
     .command('verify')
-    .description('Read the whole store and check it: structure, checksums, no gap in the log. Exits 1 on a problem.')
+    .description(
+      'Read the whole store and check it: structure, checksums, no gap in the log or in a stream. Exits 1 on a problem.',
+    )
     .action(async (_options: unknown, command: Command) => {
       const options = optionsOf<CommonOptions>(command)
       const settings = await readSettings(io, options)

@@ -6,6 +6,7 @@ import type { Expected } from '../../runtime/run-time/face.ts'
 import type { Call } from '../context.ts'
 import type { rotateCall } from '../desk-shapes.ts'
 import { type Answer, headerOf, json } from '../http.ts'
+import { recorded } from '../recorded.ts'
 import { attemptView } from '../views.ts'
 
 /** `GET /v1/subscriptions/{name}`: to who may change it, also as it can be sent back. */
@@ -27,8 +28,11 @@ export async function readSubscription(call: Call): Promise<Answer> {
 export async function putSubscription(call: Call): Promise<Answer> {
   const { pipeline } = call.context
   const config = call.body as SubscriptionConfig
-  const made = await pipeline.subscribe(nameOf(call), config, expected(call))
-  logAdmin(call, made.isNew ? 'made' : 'changed')
+  const made = await recorded(
+    call,
+    ({ isNew }) => (isNew ? 'subscription.made' : 'subscription.changed'),
+    () => pipeline.subscribe(nameOf(call), config, expected(call)),
+  )
   const { subscription, secret } = made
   return json({ subscription, secret }, made.isNew ? 201 : 200, etag(made.etag))
 }
@@ -37,33 +41,46 @@ export async function dropSubscription(call: Call): Promise<Answer> {
   const { pipeline } = call.context
   const name = nameOf(call)
   const { origin } = await pipeline.subscription(name)
-  if (origin === 'api') await pipeline.unsubscribe(name, expected(call))
-  else await pipeline.drop(name)
-  logAdmin(call, 'dropped')
+  await recorded(
+    call,
+    () => 'subscription.dropped',
+    () => (origin === 'api' ? pipeline.unsubscribe(name, expected(call)) : pipeline.drop(name)),
+  )
   return { status: 204 }
 }
 
 export async function testSubscription(call: Call): Promise<Answer> {
-  const { messageId, ...attempt } = await call.context.pipeline.testDelivery(nameOf(call))
-  logAdmin(call, 'sent a test')
+  const { messageId, ...attempt } = await recorded(
+    call,
+    () => 'subscription.tested',
+    () => call.context.pipeline.testDelivery(nameOf(call)),
+    ({ outcome, messageId: id }) => ({ outcome, messageId: id }),
+  )
   return json({ ...attemptView(attempt), messageId })
 }
 
 export async function rotateSecret(call: Call): Promise<Answer> {
   const { overlap, secret } = call.body as SchemaOutput<typeof rotateCall>
   const lasts = overlap === undefined ? undefined : formatDuration(overlap)
-  const { etag: version, ...rotated } = await call.context.pipeline.rotateSecret(nameOf(call), {
-    overlap: lasts,
-    secret,
-  })
-  logAdmin(call, 'changed the secret', { oldUntil: rotated.oldUntil })
+  const { etag: version, ...rotated } = await recorded(
+    call,
+    () => 'secret.rotated',
+    () => call.context.pipeline.rotateSecret(nameOf(call), { overlap: lasts, secret }),
+    ({ oldUntil }) => ({ oldUntil }),
+  )
   return json(rotated, 200, etag(version))
 }
 
-export async function rotateSecretKey({ context, caller }: Call): Promise<Answer> {
-  const answer = await context.pipeline.rotateSecretKey()
-  context.log.info('admin: changed the key of stored secrets', { by: caller.name, ...answer })
-  return json(answer)
+export async function rotateSecretKey(call: Call): Promise<Answer> {
+  const rotate = () => call.context.pipeline.rotateSecretKey()
+  return json(
+    await recorded(
+      call,
+      () => 'secret-key.rotated',
+      rotate,
+      (answer) => ({ ...answer }),
+    ),
+  )
 }
 
 function etag(version: string): Readonly<Record<string, string>> {
@@ -75,12 +92,6 @@ function expected({ request }: Call): Expected {
   const ifMatch = headerOf(request, 'if-match')?.trim()
   const isNew = headerOf(request, 'if-none-match')?.trim() === '*'
   return { ...(ifMatch !== undefined && { ifMatch: ifMatch.replace(/^"(.*)"$/, '$1') }), isNew }
-}
-
-/** Says in the log who did what to a subscription. */
-export function logAdmin(call: Call, action: string, facts: Readonly<Record<string, unknown>> = {}): void {
-  const { context, caller } = call
-  context.log.info(`admin: ${action}`, { subscription: nameOf(call), by: caller.name, ...facts })
 }
 
 function nameOf({ params }: Call): string {

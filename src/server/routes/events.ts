@@ -6,26 +6,37 @@ import type { ExplainedDelivery } from '../../runtime/api.ts'
 import type { Call } from '../context.ts'
 import { type Answer, json } from '../http.ts'
 import type { eventSearch, explainSearch, namePage } from '../schemas.ts'
+import { isGuarded, viewOf } from '../shown.ts'
 import { deliveryView } from '../views.ts'
 
-export async function searchEvents({ context, query }: Call): Promise<Answer> {
+export async function searchEvents(call: Call): Promise<Answer> {
+  const { context, query } = call
   const { since, until, ...search } = query as SchemaOutput<typeof eventSearch>
   if (search.after !== undefined && search.before !== undefined) {
     throw new AppError('bad-request', 'after and before exclude each other: after goes up, before goes down')
   }
-  const page = await context.pipeline.store.query({ ...search, sinceMs: since, untilMs: until })
-  const next = page.next === undefined ? '' : `,"next":${page.next}`
-  return { status: 200, type: 'application/json', body: `{"events":${batchToJson(page.events)}${next}}` }
+  const { store } = context.pipeline
+  const page = await store.query({ ...search, sinceMs: since, untilMs: until })
+  // A page may be full with the last event there is.
+  const isEnd = search.before === undefined ? (page.next ?? 0) >= store.head() : (page.next ?? 0) <= store.oldest()
+  const next = page.next === undefined || isEnd ? '' : `,"next":${page.next}`
+  return {
+    status: 200,
+    type: 'application/json',
+    body: `{"events":${batchToJson(page.events.map(viewOf(call)))}${next}}`,
+  }
 }
 
-export async function readEvent({ context, params }: Call): Promise<Answer> {
+export async function readEvent(call: Call): Promise<Answer> {
+  const { context, params } = call
   const sequence = sequenceOf(params[0])
   const [event] = await context.pipeline.store.readMany([sequence])
   if (event === undefined) throw unknownEvent(sequence, context.pipeline.store.oldest())
-  return { status: 200, type: 'application/json', body: eventToJson(event) }
+  return { status: 200, type: 'application/json', body: eventToJson(viewOf(call)(event)) }
 }
 
-export async function readDeliveries({ context, params, query }: Call): Promise<Answer> {
+export async function readDeliveries(call: Call): Promise<Answer> {
+  const { context, params, query } = call
   const sequence = sequenceOf(params[0])
   requireWritten(sequence, context.pipeline.store.head())
   const { after = '', limit } = query as SchemaOutput<typeof namePage>
@@ -33,15 +44,16 @@ export async function readDeliveries({ context, params, query }: Call): Promise<
   const sorted = deliveries.filter((delivery) => placeOf(delivery) > after).sort(byPlace)
   const page = sorted.slice(0, limit)
   const next = sorted.length > limit ? placeOf(page.at(-1)!) : undefined
-  return json({ deliveries: page.map(deliveryView), next })
+  return json({ deliveries: page.map((each) => deliveryView(each, isGuarded(call))), next })
 }
 
-export async function explainEvent({ context, params, query }: Call): Promise<Answer> {
+export async function explainEvent(call: Call): Promise<Answer> {
+  const { context, params, query } = call
   const sequence = sequenceOf(params[0])
   requireWritten(sequence, context.pipeline.store.head())
   const { subscription } = query as SchemaOutput<typeof explainSearch>
   const explanation = await context.pipeline.explain(sequence, subscription)
-  return json({ ...explanation, deliveries: explanation.deliveries.map(deliveryView) })
+  return json({ ...explanation, deliveries: explanation.deliveries.map((each) => deliveryView(each, isGuarded(call))) })
 }
 
 function sequenceOf(text: string | undefined): number {

@@ -3,8 +3,9 @@ import type { SchemaOutput } from '../../plugin/schema.ts'
 import type { ReplayAction, ReplayStatus } from '../../runtime/replay/face.ts'
 import type { Call } from '../context.ts'
 import { type Answer, json } from '../http.ts'
+import { recorded } from '../recorded.ts'
 import type { replayCall, replayPage } from '../replay-shapes.ts'
-import { logAdmin } from './desk.ts'
+import { viewOf } from '../shown.ts'
 
 /** `POST /v1/subscriptions/{name}/replay`: begins one, or counts what it would deliver. */
 export async function startReplay(call: Call): Promise<Answer> {
@@ -17,13 +18,16 @@ export async function startReplay(call: Call): Promise<Answer> {
     return {
       status: 200,
       type: 'application/json',
-      body: `${facts.slice(0, -1)},"sample":${batchToJson(sample)}}`,
+      body: `${facts.slice(0, -1)},"sample":${batchToJson(sample.map(viewOf(call)))}}`,
     }
   }
-  const replay = await pipeline.replay(name, options)
-  const { id, from, to } = replay
-  logAdmin(call, 'began a replay', { replay: id, from, to })
-  return json(replay, 201, { Location: `/v1/subscriptions/${encodeURIComponent(name)}/replays/${id}` })
+  const replay = await recorded(
+    call,
+    () => 'replay.started',
+    () => pipeline.replay(name, options),
+    ({ id, from, to }) => ({ ...options, replay: id, from, to }),
+  )
+  return json(replay, 201, { Location: `/v1/subscriptions/${encodeURIComponent(name)}/replays/${replay.id}` })
 }
 
 export async function listReplays(call: Call): Promise<Answer> {
@@ -49,10 +53,18 @@ export const pauseReplay = (call: Call): Promise<Answer> => control(call, 'pause
 export const resumeReplay = (call: Call): Promise<Answer> => control(call, 'resume')
 export const cancelReplay = (call: Call): Promise<Answer> => control(call, 'cancel')
 
+const verbs = { pause: 'replay.paused', resume: 'replay.resumed', cancel: 'replay.cancelled' } as const
+
 async function control(call: Call, action: ReplayAction): Promise<Answer> {
-  const status = await call.context.pipeline.controlReplay(nameOf(call), idOf(call), action)
-  logAdmin(call, `${action} of a replay`, { replay: status.id, state: status.state })
-  return json(status)
+  const act = () => call.context.pipeline.controlReplay(nameOf(call), idOf(call), action)
+  return json(
+    await recorded(
+      call,
+      () => verbs[action],
+      act,
+      ({ id, state }) => ({ replay: id, state }),
+    ),
+  )
 }
 
 function nameOf({ params }: Call): string {

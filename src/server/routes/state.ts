@@ -3,8 +3,9 @@ import type { SchemaOutput } from '../../plugin/schema.ts'
 import type { RebuildAction } from '../../runtime/rebuild/face.ts'
 import type { Call } from '../context.ts'
 import { type Answer, json } from '../http.ts'
+import { recorded } from '../recorded.ts'
+import { requireContent } from '../shown.ts'
 import type { rebuildCall, stateSearch } from '../state-shapes.ts'
-import { logAdmin } from './desk.ts'
 
 export async function listState(call: Call): Promise<Answer> {
   const { pipeline } = call.context
@@ -31,8 +32,12 @@ export async function readStateEntry(call: Call): Promise<Answer> {
 }
 
 export async function startRebuild(call: Call): Promise<Answer> {
-  const status = await call.context.pipeline.rebuild(nameOf(call), call.body as SchemaOutput<typeof rebuildCall>)
-  logAdmin(call, 'began a rebuild', { from: status.from, version: status.version })
+  const status = await recorded(
+    call,
+    () => 'rebuild.started',
+    () => call.context.pipeline.rebuild(nameOf(call), call.body as SchemaOutput<typeof rebuildCall>),
+    ({ from, version }) => ({ from, version }),
+  )
   return json(status, 202, { Location: `/v1/subscriptions/${encodeURIComponent(nameOf(call))}/rebuild` })
 }
 
@@ -48,13 +53,22 @@ export async function readRebuild(call: Call): Promise<Answer> {
 export const cancelRebuild = (call: Call): Promise<Answer> => control(call, 'cancel')
 export const finishRebuild = (call: Call): Promise<Answer> => control(call, 'finish')
 
+const verbs = { cancel: 'rebuild.cancelled', finish: 'rebuild.finished' } as const
+
 async function control(call: Call, action: RebuildAction): Promise<Answer> {
-  const status = await call.context.pipeline.controlRebuild(nameOf(call), action)
-  logAdmin(call, `${action} of a rebuild`, { state: status.state })
-  return json(status)
+  const act = () => call.context.pipeline.controlRebuild(nameOf(call), action)
+  return json(
+    await recorded(
+      call,
+      () => verbs[action],
+      act,
+      ({ state }) => ({ state }),
+    ),
+  )
 }
 
 async function stageOf(call: Call): Promise<string> {
+  requireContent(call.caller)
   const stage = call.params[1]!
   const known = await call.context.pipeline.stateStages(nameOf(call))
   if (known.includes(stage)) return stage

@@ -3,6 +3,7 @@ import { isAnonymous } from '../auth.ts'
 import type { Call } from '../context.ts'
 import { type Answer, headerOf } from '../http.ts'
 import type { streamSearch } from '../schemas.ts'
+import { requireContent } from '../shown.ts'
 
 // Proxies that know the header pass every event on at once.
 const headers = { 'X-Accel-Buffering': 'no' }
@@ -10,6 +11,7 @@ const headers = { 'X-Accel-Buffering': 'no' }
 /** `GET /v1/subscriptions/{name}/stream`: a view of the log as server-sent events, from where the client stands. */
 export function streamSubscription(call: Call): Answer {
   const { context, request, caller, params, query } = call
+  requireContent(caller)
   const view = context.pipeline.view(params[0] as string)
   const answer = { status: 200, type: 'text/event-stream; charset=utf-8', headers }
   if (request.method === 'HEAD') return answer

@@ -9,6 +9,7 @@ import type { Call } from '../context.ts'
 import { decompressed } from '../gunzip.ts'
 import { type Answer, type HttpRequest, headerOf, json } from '../http.ts'
 import { bodyMode } from '../media-type.ts'
+import { viewOf } from '../shown.ts'
 import type { streamPageQuery } from '../stream-shapes.ts'
 import { takeEvents } from '../take-events.ts'
 
@@ -16,8 +17,10 @@ import { takeEvents } from '../take-events.ts'
 const pageUnits = 1024 * 1024
 
 /** `GET /v1/streams/{stream}` */
-export async function readStream({ context, params, query }: Call): Promise<Answer> {
+export async function readStream(call: Call): Promise<Answer> {
+  const { context, params, query } = call
   const { pipeline } = context
+  const shown = viewOf(call)
   const stream = nameOf(params)
   const { after, until, limit } = query as SchemaOutput<typeof streamPageQuery>
   const point = until === undefined ? undefined : typeof until === 'number' ? { version: until } : { time: until }
@@ -28,7 +31,7 @@ export async function readStream({ context, params, query }: Call): Promise<Answ
   let last = after
   const wanted = Math.min(limit, Math.max(0, version - after))
   for await (const each of pipeline.readStream(stream, { after, limit: wanted })) {
-    const text = `{"version":${each.version},"event":${eventToJson(each.event)}}`
+    const text = `{"version":${each.version},"event":${eventToJson(shown(each.event))}}`
     texts.push(text)
     last = each.version
     units += text.length

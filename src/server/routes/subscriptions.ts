@@ -3,10 +3,12 @@ import type { SchemaOutput } from '../../plugin/schema.ts'
 import type { Selection } from '../../runtime/api.ts'
 import type { Call } from '../context.ts'
 import { type Answer, json } from '../http.ts'
+import { recorded } from '../recorded.ts'
 import type { deadOwner } from '../replay-shapes.ts'
 import type { deadSearch, namePage } from '../schemas.ts'
+import { isGuarded, viewOf } from '../shown.ts'
 import { deadText } from '../views.ts'
-import { logAdmin, readSubscription } from './desk.ts'
+import { readSubscription } from './desk.ts'
 
 export async function listSubscriptions({ context, query }: Call): Promise<Answer> {
   const { after = '', limit } = query as SchemaOutput<typeof namePage>
@@ -17,37 +19,68 @@ export async function listSubscriptions({ context, query }: Call): Promise<Answe
 }
 
 export async function pauseSubscription(call: Call): Promise<Answer> {
-  await call.context.pipeline.pause(nameOf(call.params))
-  logAdmin(call, 'paused')
+  await recorded(
+    call,
+    () => 'subscription.paused',
+    () => call.context.pipeline.pause(nameOf(call.params)),
+  )
   return readSubscription(call)
 }
 
 export async function resumeSubscription(call: Call): Promise<Answer> {
-  await call.context.pipeline.resume(nameOf(call.params))
-  logAdmin(call, 'resumed')
+  await recorded(
+    call,
+    () => 'subscription.resumed',
+    () => call.context.pipeline.resume(nameOf(call.params)),
+  )
   return readSubscription(call)
 }
 
-export async function listDead({ context, params, query }: Call): Promise<Answer> {
+export async function listDead(call: Call): Promise<Answer> {
+  const { context, params, query } = call
+  const shown = viewOf(call)
   const { replay, ...search } = query as SchemaOutput<typeof deadSearch>
   const name = ledgerOf(nameOf(params), replay)
   // One more than asked for tells whether there is a next page.
   const rows = await context.pipeline.dead(name, { ...search, limit: search.limit + 1 })
   const page = rows.slice(0, search.limit)
   const next = rows.length > search.limit ? `,"next":${page.at(-1)?.sequence}` : ''
-  return { status: 200, type: 'application/json', body: `{"dead":[${page.map(deadText).join(',')}]${next}}` }
+  return {
+    status: 200,
+    type: 'application/json',
+    body: `{"dead":[${page.map((row) => deadText(row, shown, isGuarded(call))).join(',')}]${next}}`,
+  }
 }
 
 export async function redriveDead(call: Call): Promise<Answer> {
-  const answer = await call.context.pipeline.redrive(ownerOf(call), call.body as Selection)
-  logAdmin(call, 'redrove dead letters', answer)
-  return json(answer)
+  const selection = call.body as Selection
+  const redrive = () => call.context.pipeline.redrive(ownerOf(call), selection)
+  return json(
+    await recorded(
+      call,
+      () => 'dead.redriven',
+      redrive,
+      (answer) => ({ ...asked(call, selection), ...answer }),
+    ),
+  )
 }
 
 export async function discardDead(call: Call): Promise<Answer> {
-  const answer = await call.context.pipeline.discard(ownerOf(call), call.body as Selection)
-  logAdmin(call, 'discarded dead letters', answer)
-  return json(answer)
+  const selection = call.body as Selection
+  const discard = () => call.context.pipeline.discard(ownerOf(call), selection)
+  return json(
+    await recorded(
+      call,
+      () => 'dead.discarded',
+      discard,
+      (answer) => ({ ...asked(call, selection), ...answer }),
+    ),
+  )
+}
+
+function asked({ query }: Call, { sequences = [], ...selection }: Selection) {
+  const some = sequences.length === 0 ? {} : { sequences: sequences.slice(0, 100), sequenceCount: sequences.length }
+  return { ...selection, ...some, ...(query as SchemaOutput<typeof deadOwner>) }
 }
 
 /** Whose dead letters a call is about. */
