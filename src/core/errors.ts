@@ -40,6 +40,7 @@ export const errorCodes = {
   'store-closed': { status: 503, title: 'The store is closed' },
   'store-unopenable': { status: 503, title: 'The store cannot be opened' },
   'plugin-failed': { status: 500, title: 'A plug-in failed' },
+  'address-unavailable': { status: 503, title: 'The server cannot listen at its address' },
   'server-unreachable': { status: 503, title: 'The server does not answer' },
   usage: { status: 400, title: 'The command is not understood' },
   internal: { status: 500, title: 'Something unexpected happened' },

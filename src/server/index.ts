@@ -2,6 +2,7 @@ export { ensureAdminToken, type Scope, scopes, type Token, tokenHash } from './a
 export type { ServerLimits } from './context.ts'
 export { type Route, type RouteName, routes } from './contract.ts'
 export { createHandler, type HandlerOptions } from './handler.ts'
+export { addressUnavailable } from './listen.ts'
 export { type NodeListener, toNodeListener } from './node-listener.ts'
 export { openApi } from './openapi.ts'
 export { rateOf } from './pressure.ts'

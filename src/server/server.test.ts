@@ -153,6 +153,20 @@ describe('who may call', () => {
     await pipeline.stop()
   })
 
+  test.each([
+    ['another process listens there already', '127.0.0.1'],
+    ['this machine has no such address', '192.0.2.1'],
+  ])('an address that cannot be had: %s', async (why, host) => {
+    const { port } = await openTestServer({})
+    const pipeline = await openPipeline({ store: memory() })
+    const tokens = [{ name: 'a', hash: tokenHash('a'), scopes: ['ingest' as const] }]
+    await expect(openServer(pipeline, { host, port, limits, adminToken, tokens })).rejects.toMatchObject({
+      code: 'address-unavailable',
+      message: expect.stringMatching(new RegExp(`^the server was not started on ${host}:${port}: ${why}\\. \\w+`)),
+    })
+    await pipeline.stop()
+  })
+
   // SEC-36: a body that never comes does not matter
   test('a caller who may not is answered before the body is read', async () => {
     const { port } = await openTestServer({}, { tokens: [{ name: 'a', hash: tokenHash('a'), scopes: ['ingest'] }] })

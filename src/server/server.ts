@@ -7,6 +7,7 @@ import type { Token } from './auth.ts'
 import type { FaceOptions, ServerContext } from './context.ts'
 import { contextOf } from './context-of.ts'
 import { loopbackHosts } from './guard.ts'
+import { listen } from './listen.ts'
 import { answerBrokenRequest, writeAnswer } from './node-answer.ts'
 import { NodeRequest, type Reading } from './node-request.ts'
 import { problemAnswer } from './problem.ts'
@@ -133,23 +134,6 @@ function refusalOf({ rawHeaders, url }: IncomingMessage): AppError | undefined {
     return new AppError('bad-request', 'the target of the request is not a path: this is not a proxy')
   }
   return undefined
-}
-
-function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onError = (cause: NodeJS.ErrnoException): void => {
-      const why =
-        cause.code === 'EADDRINUSE'
-          ? 'something else uses that port; choose another (PORT, server.port)'
-          : messageOf(cause)
-      reject(new AppError('config-invalid', `the server was not started on ${host}:${port}: ${why}`, { cause }))
-    }
-    server.once('error', onError)
-    server.listen(port, host.replace(/^\[(.*)\]$/, '$1'), () => {
-      server.off('error', onError)
-      resolve()
-    })
-  })
 }
 
 function socketsOf(server: Server): ReadonlySet<Socket> {

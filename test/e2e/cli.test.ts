@@ -163,7 +163,7 @@ test('a port that is taken stops the start and says what to do', { timeout: 60_0
     const { code, err } = await other.millrace(['run'])
     expect(code).toBe(1)
     expect(err).toMatch(
-      /the server was not started on 127\.0\.0\.1:\d+: something else uses that port; choose another \(PORT, server\.port\)/,
+      /^error address-unavailable: the server was not started on 127\.0\.0\.1:\d+: another millrace listens there already\. Stop it, or choose another port \(PORT, server\.port\)/,
     )
   } finally {
     await other.remove()

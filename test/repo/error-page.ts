@@ -153,6 +153,10 @@ export const errorAdvice: Readonly<Record<string, { readonly when: string; reado
     when: 'A source, stage, sink or store could not be loaded, made or opened.',
     act: 'The message names the plug-in and its own error.',
   },
+  'address-unavailable': {
+    when: 'The server was not started: another process listens at its address, this user may not use the port, or the machine has no such address. Nothing was delivered.',
+    act: 'Stop the other process, or choose another port (`PORT`, `server.port`) or address (`server.host`).',
+  },
   'server-unreachable': {
     when: 'The command line found no running server at the address.',
     act: 'Start it with `millrace run`, or give the address.',

@@ -8,7 +8,7 @@ import { pipelineFromPlan } from '../../pipeline.ts'
 import type { KeyEnvironment } from '../../plugin/secret-keys.ts'
 import { builtInCatalogue } from '../../registry.ts'
 import type { Pipeline } from '../../runtime/api.ts'
-import { ensureAdminToken, type OpenServer, openServer, rateOf } from '../../server/index.ts'
+import { addressUnavailable, ensureAdminToken, type OpenServer, openServer, rateOf } from '../../server/index.ts'
 import { isThere } from '../api.ts'
 import type { CliIo } from '../io.ts'
 import { cliLog } from '../log.ts'
@@ -130,14 +130,20 @@ async function openStore(pipeline: Pipeline, settings: Settings): Promise<void> 
 async function openFace(pipeline: Pipeline, settings: Settings, log: Log): Promise<OpenServer> {
   const { server, limits } = settings.plan
   const adminToken = await ensureAdminToken(adminTokenPath(settings))
-  return openServer(pipeline, {
-    ...server,
-    limits,
-    rate: rateOf(limits.rate),
-    maxConnections: limits.connections,
-    adminToken,
-    log,
-  })
+  try {
+    return await openServer(pipeline, {
+      ...server,
+      limits,
+      rate: rateOf(limits.rate),
+      maxConnections: limits.connections,
+      adminToken,
+      log,
+    })
+  } catch (error) {
+    const cause = error instanceof AppError && error.code === 'address-unavailable' ? error.cause : undefined
+    if (cause === undefined || !(await isThere(urlOf(server.host, server.port)))) throw error
+    throw addressUnavailable(server, cause as NodeJS.ErrnoException, 'another millrace')
+  }
 }
 
 function listeningAt(host: string, server: OpenServer | undefined): ListeningAddress[] {
