@@ -16,6 +16,19 @@ test('every built-in plug-in can be found by its name', () => {
   expect(pluginKinds.flatMap((kind) => builtInCatalogue.all(kind))).toHaveLength(builtIn.length)
 })
 
+const shapeOf = ({ options }: AnyDeclaration): object => (options as { readonly shape?: object }).shape ?? {}
+const naming = declarations.filter((declaration) => 'eventType' in shapeOf(declaration))
+
+test.each(naming.map((declaration) => [`${declaration.kind} ${declaration.name}`, declaration] as const))(
+  'the type that %s gives to events is checked with the configuration',
+  (_, { options, example }) => {
+    for (const eventType of ['a b', 'millrace.own']) {
+      const checked = check(options, { ...example, eventType })
+      expect(checked).toMatchObject({ ok: false, issues: [{ path: ['eventType'] }] })
+    }
+  },
+)
+
 describe.each(declarations.map((declaration) => [`${declaration.kind} ${declaration.name}`, declaration] as const))(
   '%s',
   (_, declaration) => {

@@ -75,6 +75,8 @@ export interface StageDeclaration<S extends Schema = Schema> extends Declaration
   defaults?(options: SchemaOutput<S>): StageDefaults
   /** Patterns of the events that it needs to be given: a subscription that matches none of one is refused. */
   waitsFor?(options: SchemaOutput<S>): readonly string[]
+  /** Options that are a schema of data (`dataSchema`): the files that they name are read when the configuration is checked. */
+  readonly dataSchemas?: readonly string[] | undefined
   /** Settings of the subscription that it cannot work beside, each with the reason as a sentence without a full stop. */
   readonly excludes?: Readonly<Record<string, string>> | undefined
 }

@@ -11,6 +11,7 @@ import type { EventSchemas } from './event-schemas.ts'
 import { type CheckedConfig, type CheckedSubscription, checkingSlots, pipelineSchema } from './pipeline-schema.ts'
 import { godWarnings, registerSchemas } from './register-schemas.ts'
 import { retryPolicies } from './retry-setting.ts'
+import { schemaFileIssues } from './schema-files.ts'
 import { type LimitsPlan, limitsPlan, type ServerPlan, serverPlan } from './server-schema.ts'
 import type { CheckedUse } from './slots.ts'
 import type { StageUse } from './stage-function.ts'
@@ -78,7 +79,12 @@ const defaults = {
 export function checkPipeline(config: unknown, catalogue: Catalogue, createContext: CreateContext): CheckedPipeline {
   const checked = check(pipelineSchema(checkingSlots(catalogue)), config)
   const registered = registerSchemas(config, createContext.directory)
-  const issues = [...(checked.ok ? [] : checked.issues), ...crossIssues(config, catalogue), ...registered.issues]
+  const issues = [
+    ...(checked.ok ? [] : checked.issues),
+    ...crossIssues(config, catalogue),
+    ...registered.issues,
+    ...schemaFileIssues(config, catalogue, createContext.directory),
+  ]
   if (!checked.ok || issues.length > 0) return { ok: false, issues }
   const plan = { ...planOf(checked.value), schemas: registered.schemas }
   const unmatched = plan.subscriptions.flatMap(waitIssues)

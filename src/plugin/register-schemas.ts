@@ -4,6 +4,7 @@ import { messageOf } from '../core/errors.ts'
 import { isPlainObject, typeProblem } from '../core/event-fields.ts'
 import { findGodObjects } from '../core/god-event.ts'
 import { nearest } from '../core/issues.ts'
+import { notJson } from '../core/json-fault.ts'
 import { isReservedType } from '../core/match.ts'
 import { newestVersion, upcastHoles } from '../core/schema-version.ts'
 import type { SchemaIssue } from './check.ts'
@@ -45,6 +46,7 @@ export function registerSchemas(config: unknown, directory: string): RegisteredS
   readEntries(config, draftOf, directory, issues)
   readEvents(config, draftOf, issues)
   readUpcasts(config, draftOf, issues)
+  issues.push(...undeclaredIssues(mapping(config)))
   for (const [type, { versions, upcasts }] of drafts) issues.push(...holeIssues(type, versions, upcasts))
   issues.push(...pinIssues(config, drafts))
   const schemas = new Map([...drafts].map(([type, draft]) => [type, typeSchemas(type, draft)]))
@@ -137,6 +139,12 @@ export function makeSchemaVersion(
   return typeof made === 'string' ? `${schema}: ${made}` : made
 }
 
+/** What is wrong with a file as a schema of data; undefined: nothing. */
+export function schemaFileProblem(file: string, directory: string): string | undefined {
+  const made = makeSchemaVersion(file, { version: 1, mode: 'reject' }, directory)
+  return typeof made === 'string' ? made : undefined
+}
+
 /** Reads a JSON file relative to a folder; what is wrong with it says where. */
 export function readJsonFile(
   file: string,
@@ -152,8 +160,8 @@ export function readJsonFile(
   }
   try {
     return { value: JSON.parse(text) }
-  } catch (error) {
-    return { problem: `${file} is not JSON: ${messageOf(error)}` }
+  } catch {
+    return { problem: `${file} ${notJson(text)}` }
   }
 }
 
@@ -193,22 +201,30 @@ function holeIssues(type: string, versions: Draft['versions'], upcasts: Draft['u
   )
 }
 
+/** Upcasters alone declare their types; beside types that are declared, another one is a slip of the pen. */
+function undeclaredIssues({ schemas, events, upcast }: Written): SchemaIssue[] {
+  const declared = [...Object.keys(mapping(schemas)), ...Object.keys(mapping(events))]
+  if (declared.length === 0) return []
+  return Object.keys(mapping(upcast))
+    .filter((type) => !declared.includes(type))
+    .map((type) => unknownType(['upcast', type], type, declared))
+}
+
+function unknownType(path: Path, type: string, declared: readonly string[]): SchemaIssue {
+  const suggestion = nearest(type, declared)
+  return {
+    ...issue(path, 'no schema of this type is registered', true),
+    ...(suggestion !== undefined && { suggestion }),
+    ...(declared.length > 0 && { available: [...declared].sort() }),
+  }
+}
+
 function pinIssues(config: unknown, drafts: ReadonlyMap<string, Draft>): SchemaIssue[] {
   return Object.entries(mapping(mapping(config)['subscriptions'])).flatMap(([name, written]) =>
     Object.entries(mapping(mapping(written)['schemas'])).flatMap(([type, version]): SchemaIssue[] => {
       const path = ['subscriptions', name, 'schemas', type]
       const draft = drafts.get(type)
-      if (draft === undefined) {
-        const available = [...drafts.keys()].sort()
-        const suggestion = nearest(type, available)
-        return [
-          {
-            ...issue(path, 'no schema of this type is registered', true),
-            ...(suggestion !== undefined && { suggestion }),
-            ...(available.length > 0 && { available }),
-          },
-        ]
-      }
+      if (draft === undefined) return [unknownType(path, type, [...drafts.keys()])]
       const known = new Set([
         ...draft.versions.keys(),
         ...[...draft.upcasts.keys()].flatMap((from) => [from, from + 1]),

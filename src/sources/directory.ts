@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { eventTypeOption } from '../io/event-type.ts'
 import { createPause } from '../io/pause.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
@@ -23,11 +24,7 @@ const options = schema.strictObject({
     .describe('What becomes of a file that is stored: move (into .done), mark (it stays and is remembered) or delete.'),
   settle: duration('How long a file must stay unchanged before it is taken.').prefault('1s'),
   every: duration('How often to look, where the operating system does not tell of changes.', 10).prefault('10s'),
-  eventType: schema
-    .string()
-    .min(1)
-    .default('file.received')
-    .describe('The type of events that do not name one themselves.'),
+  eventType: eventTypeOption('The type of events that do not name one themselves.').default('file.received'),
   maxLine: size('The longest line of an NDJSON file, and the largest JSON file.').prefault('1MiB'),
 })
 type Options = ReturnType<typeof options.parse>

@@ -1,5 +1,6 @@
 import type { Json } from '../core/event.ts'
 import type { Platform } from '../core/platform.ts'
+import { eventTypeOption } from '../io/event-type.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
 import type { Source, SourceBatch, SourceContext } from '../plugin/source.ts'
@@ -13,7 +14,7 @@ const options = schema.strictObject({
     .min(1)
     .optional()
     .describe('How many events to make in all, restarts included; without it, no end.'),
-  eventType: schema.string().min(1).default('mock.random_number').describe('The type of the events.'),
+  eventType: eventTypeOption('The type of the events.').default('mock.random_number'),
   subject: schema
     .string()
     .min(1)

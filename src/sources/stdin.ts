@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { eventOf, type SourceEvent } from '../io/event-of.ts'
+import { eventTypeOption } from '../io/event-type.ts'
 import { createLineReader, type Line, type LineReader } from '../io/line-reader.ts'
 import { defineSource } from '../plugin/define.ts'
 import { schema } from '../plugin/schema.ts'
@@ -8,7 +9,7 @@ import type { Source, SourceBatch, SourceContext } from '../plugin/source.ts'
 import { size } from '../plugin/values.ts'
 
 const options = schema.strictObject({
-  eventType: schema.string().min(1).default('stdin.line').describe('The type of events whose line does not name one.'),
+  eventType: eventTypeOption('The type of events whose line does not name one.').default('stdin.line'),
   maxLine: size('The longest line.').prefault('1MiB'),
 })
 

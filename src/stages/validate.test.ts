@@ -59,8 +59,6 @@ test('a schema that stands in the configuration and is none is a problem of the 
 })
 
 test('a schema that cannot be used keeps the pipeline from starting', async () => {
-  await expect(outcomes(validate({ schema: './none.json' }))).rejects.toThrow(
-    /making the stage validate failed: there is no file/,
-  )
+  await expect(outcomes(validate({ schema: './none.json' }))).rejects.toThrow(/stages\[0\]\.schema: there is no file/)
   await expect(outcomes(validate({ schema: { type: 'objet' } }))).rejects.toThrow(/schema is invalid/)
 })

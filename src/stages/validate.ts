@@ -15,6 +15,7 @@ export const validate = defineStage({
       .describe('reject (default): into the dead letters; discard: settled as discarded, with the reason.')
       .optional(),
   }),
+  dataSchemas: ['schema'],
   example: { schema: './schemas/order.json' },
   create({ schema: written, onFailure: outcome = 'reject' }, { directory }) {
     const judge = dataJudge(written, directory, 'validate')

@@ -352,6 +352,16 @@ describe('a configuration with schemas', () => {
     expect(hole).toContain('the upcaster from version 2 to 3 of order.placed is missing')
   })
 
+  // S3-24
+  test('does not start with an upcaster of a type that is not declared beside those that are', async () => {
+    const upcast = { 'order.place': { 1: (data: object) => data } }
+    const found = await problems({ schemas: { 'order.placed': { schema: order } }, upcast })
+    expect(found).toContain(
+      'upcast["order.place"]: no schema of this type is registered; did you mean order.placed? (available: order.placed)',
+    )
+    expect(await problems({ upcast })).toBe('')
+  })
+
   test('does not start with a file that is missing, no JSON or no schema, each said with its place', async () => {
     const directory = folder()
     writeFileSync(join(directory, 'broken.json'), '{\n  "type": \n}')
@@ -369,7 +379,9 @@ describe('a configuration with schemas', () => {
       directory,
     )
     expect(found).toContain(`schemas.a.schema: there is no file ${join(directory, 'none.json')}`)
-    expect(found).toMatch(/schemas\.b\.schema: \.\/broken\.json is not JSON: Unexpected token/)
+    expect(found).toMatch(
+      /schemas\.b\.schema: \.\/broken\.json is not valid JSON at line 3, character 1: a value is needed/,
+    )
     expect(found).toMatch(/schemas\.c\[0\]\.schema: \.\/wrong\.json: .*type/)
     expect(found).toMatch(/schemas\.d\.schema: only JSON Schema 2020-12/)
     expect(found).toMatch(/schemas\.e\.schema: .*requird/)

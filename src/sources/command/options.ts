@@ -1,4 +1,5 @@
 import { commandOption, directoryOption, envOption } from '../../io/command-options.ts'
+import { eventTypeOption } from '../../io/event-type.ts'
 import { schema } from '../../plugin/schema.ts'
 import { duration, size } from '../../plugin/values.ts'
 
@@ -24,11 +25,7 @@ export const commandSourceOptions = schema.strictObject({
       'The member of a line that says how far the program has come. The newest stored one is given to the next run as ' +
         'MILLRACE_CURSOR. A line with this member alone is no event.',
     ),
-  eventType: schema
-    .string()
-    .min(1)
-    .default('command.line')
-    .describe('The type of events whose line does not name one.'),
+  eventType: eventTypeOption('The type of events whose line does not name one.').default('command.line'),
   ids: schema
     .enum(['content', 'unique'])
     .default('content')
