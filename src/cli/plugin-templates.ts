@@ -82,5 +82,32 @@ export default defineSink({
 })
 `
 
-/** The plug-in files that \`millrace new\` writes. A store is no starting point: it is a contract of many methods. */
-export const pluginTemplates: Readonly<Partial<Record<PluginKind, (name: string) => string>>> = { source, stage, sink }
+const store = (name: string): string => `import { defineStore, schema, type Store } from 'millrace/plugin'
+import { memory } from 'millrace/stores/memory'
+
+/** The store \`${name}\`. In the configuration: store: { type: ./${name}.ts, keyPrefix: … } */
+export default defineStore({
+  name: '${name}',
+  summary: 'Says in one sentence where it keeps events.',
+  options: schema.strictObject({
+    keyPrefix: schema.string().default('millrace').describe('What all its keys begin with.'),
+  }),
+  example: { keyPrefix: 'shop' },
+  // Called once, before anything else. The pipeline decides everything; a store writes and reads what it is told, and says
+  // in \`capabilities\` and \`durability\` what it can promise.
+  async open(_options, context): Promise<Store> {
+    // It works from the first line on: what is not written yet is that of the memory store. Replace it method by method. The
+    // comments of \`Store\` are the contract, and \`storeCases\` of millrace/testing are its promises, each to be run over it.
+    const rest = await memory().declaration.open({}, context)
+    return {
+      ...rest,
+      type: '${name}',
+      // Events after a sequence, oldest first.
+      read: async (after, limit) => rest.read(after, limit),
+    }
+  },
+})
+`
+
+/** The plug-in files that `millrace new` writes. */
+export const pluginTemplates: Readonly<Record<PluginKind, (name: string) => string>> = { source, stage, sink, store }

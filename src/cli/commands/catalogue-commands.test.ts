@@ -5,6 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Platform } from '../../core/platform.ts'
+import { pluginKinds } from '../../plugin/define.ts'
+import type { memory } from '../../stores/memory.ts'
+import { runStoreCase, storeCases, whySkipped } from '../../testing/index.ts'
 import { createMemoryIo } from '../io.ts'
 import { main } from '../main.ts'
 
@@ -163,8 +167,7 @@ describe('new', () => {
   test('the files of every kind pass the type check and load as plug-ins', async () => {
     linkPackage()
     symlinkSync(join(root, 'node_modules/@types'), join(cwd, 'node_modules/@types'))
-    for (const kind of ['source', 'stage', 'sink'])
-      expect(await run('new', kind, `my-${kind}`)).toMatchObject({ code: 0 })
+    for (const kind of pluginKinds) expect(await run('new', kind, `my-${kind}`)).toMatchObject({ code: 0 })
     save('package.json', '{ "type": "module" }')
     save(
       'tsconfig.json',
@@ -174,9 +177,21 @@ describe('new', () => {
     await expect(tsc.catch((error: { stdout: string }) => error.stdout)).resolves.toMatchObject({ stdout: '' })
     save(
       'millrace.yaml',
-      'store: { type: memory }\nsources: { a: { type: ./my-source.ts, url: "https://example.com" } }\nsubscriptions: { b: { stages: [{ use: ./my-stage.ts }], sink: { type: ./my-sink.ts, url: "https://example.com" } } }',
+      'store: { type: ./my-store.ts }\nsources: { a: { type: ./my-source.ts, url: "https://example.com" } }\nsubscriptions: { b: { stages: [{ use: ./my-stage.ts }], sink: { type: ./my-sink.ts, url: "https://example.com" } } }',
     )
-    expect((await run('check')).out).toBe('ok millrace.yaml: store memory, 1 source, 1 subscription\n')
+    expect((await run('check')).out).toBe('ok millrace.yaml: store my-store, 1 source, 1 subscription\n')
+  })
+
+  // S1-36
+  test('the file of a store keeps every promise of one from the first line on', async () => {
+    await run('new', 'store', 'my-store')
+    linkPackage()
+    const { default: made } = (await import(join(cwd, 'my-store.ts'))) as { default: typeof memory }
+    const under = { open: (platform: Platform) => made().declaration.open({}, { directory: cwd, platform }) }
+    const cases = Object.values(storeCases).flat()
+    const wanted = cases.filter((storeCase) => whySkipped(storeCase, under) === undefined)
+    for (const storeCase of wanted) await runStoreCase(storeCase, under)
+    expect(wanted.length).toBeGreaterThan(cases.length / 2)
   })
 
   test('a file that is there stays, and a name that is none is refused', async () => {
@@ -185,10 +200,6 @@ describe('new', () => {
     expect(await run('new', 'sink', '../up')).toMatchObject({
       code: 2,
       err: expect.stringContaining('lower-case words with hyphens'),
-    })
-    expect(await run('new', 'store', 'mine')).toMatchObject({
-      code: 2,
-      err: expect.stringContaining('no starting file for a store'),
     })
   })
 })

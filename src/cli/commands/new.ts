@@ -11,7 +11,7 @@ import { type CommonOptions, optionsOf } from '../settings.ts'
 export function register(program: Command, io: CliIo): void {
   program
     .command('new')
-    .argument('<kind>', 'source, stage or sink')
+    .argument('<kind>', 'source, stage, sink or store')
     .argument('<name>', 'its name, for example my-sink')
     .description('write a plug-in file to start from; it is named in the configuration by its path')
     .option('--dir <dir>', 'the folder to write into', '.')
@@ -22,12 +22,6 @@ export function register(program: Command, io: CliIo): void {
 }
 
 function create(io: CliIo, kind: PluginKind, name: string, options: CommonOptions & { readonly dir: string }): void {
-  const template = pluginTemplates[kind]
-  if (template === undefined)
-    throw new AppError(
-      'usage',
-      `writing a plug-in failed: there is no starting file for a ${kind}. Kinds: sink, source, stage`,
-    )
   if (!/^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/.test(name))
     throw new AppError(
       'usage',
@@ -35,7 +29,7 @@ function create(io: CliIo, kind: PluginKind, name: string, options: CommonOption
     )
   const path = join(resolve(io.cwd, options.dir), `${name}.ts`)
   try {
-    writeFileSync(path, template(name), { flag: 'wx' })
+    writeFileSync(path, pluginTemplates[kind](name), { flag: 'wx' })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST')
       throw new AppError('state-conflict', `writing a plug-in failed: ${path} is there already and stays as it is`)
@@ -46,10 +40,14 @@ function create(io: CliIo, kind: PluginKind, name: string, options: CommonOption
   else io.out(`Wrote ${shown}.\n${nextStep(kind, `./${shown}`)}`)
 }
 
+/** Where a file of each kind is named in the configuration. */
+const places: Readonly<Record<PluginKind, (path: string) => string>> = {
+  store: (path) => `store: { type: ${path} }`,
+  source: (path) => `sources: my-source: { type: ${path}, … }`,
+  stage: (path) => `stages: [{ use: ${path} }]`,
+  sink: (path) => `sink: { type: ${path}, … }`,
+}
+
 function nextStep(kind: PluginKind, path: string): string {
-  const line =
-    kind === 'stage'
-      ? `stages: [{ use: ${path} }]`
-      : `${kind === 'sink' ? 'sink' : 'sources: my-source'}: { type: ${path}, … }`
-  return `Next: name it in millrace.yaml, relative to that file: ${line}\nIt imports millrace/plugin: install millrace beside it (npm install millrace).`
+  return `Next: name it in millrace.yaml, relative to that file: ${places[kind](path)}\nIt imports millrace/plugin: install millrace beside it (npm install millrace).`
 }
