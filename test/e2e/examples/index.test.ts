@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { builtIn } from '../../../src/registry.ts'
-import { isThere, root, textOf } from '../../repo/files.ts'
+import { filesBelow, isThere, root, textOf } from '../../repo/files.ts'
 
 interface Row {
   readonly name: string
@@ -54,6 +54,17 @@ test.each(['source', 'sink'] as const)('every built-in %s has an example', (kind
   const shown = new Set(rows.flatMap(({ sources, sinks }) => (kind === 'source' ? sources : sinks)))
   expect(builtIns.length).toBeGreaterThan(5)
   expect(builtIns.map(({ name }) => name).filter((name) => !shown.has(name))).toEqual([])
+})
+
+test('every built-in stage has an example', () => {
+  const text = folders
+    .flatMap((name) => filesBelow(`examples/${name}`, ''))
+    .filter((path) => /\.(yaml|ts)$/.test(path))
+    .map(textOf)
+    .join('\n')
+  const shown = [...text.matchAll(/\buse: ([\w-]+)|'millrace\/stages\/([\w-]+)'/g)].map(([, use, from]) => use ?? from)
+  const stages = builtIn.map(({ declaration }) => declaration).filter(({ kind }) => kind === 'stage')
+  expect(stages.map(({ name }) => name).filter((name) => !shown.includes(name))).toEqual([])
 })
 
 /** Where an example is run by a test of something larger. */

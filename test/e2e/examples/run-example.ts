@@ -33,17 +33,22 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Starts `millrace run` on a copy of `examples/<name>` and waits until it is ready. Removed when the test ends. */
+/**
+ * Starts `millrace run` on a copy of `examples/<name>`, or in the copy that another one runs in, and waits until it is
+ * ready. Removed when the test ends.
+ */
 export async function runExample(
   name: string,
   env: Readonly<Record<string, string>> = {},
   configuration = 'millrace.yaml',
+  copy?: string,
 ): Promise<RunningExample> {
   // Inside the repository, so that packages are found by name.
   mkdirSync(join(root, '.millrace'), { recursive: true })
   const home = mkdtempSync(join(root, '.millrace', 'example-'))
-  const folder = join(home, 'examples', name)
-  cpSync(join(root, 'examples', name), folder, { recursive: true, filter: (path) => !path.endsWith('.millrace') })
+  const folder = copy ?? join(home, 'examples', name)
+  if (copy === undefined)
+    cpSync(join(root, 'examples', name), folder, { recursive: true, filter: (path) => !path.endsWith('.millrace') })
   const port = await freePort()
   const args = ['--conditions=millrace-source', join(root, 'bin/millrace.js'), 'run', join(folder, configuration)]
   const child = spawn(process.execPath, args, {
