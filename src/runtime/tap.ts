@@ -1,6 +1,7 @@
 import { decide } from '../core/delivery.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Event, Sequence } from '../core/event.ts'
+import { noCounters } from '../core/ledger-state.ts'
 import { messageId } from '../core/message-id.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
@@ -8,7 +9,7 @@ import type { Log, Platform, Timer } from '../core/platform.ts'
 import { Queue } from '../core/queue.ts'
 import type { Sink } from '../plugin/sink.ts'
 import type { PluginContext } from '../plugin/source.ts'
-import type { TapCounters } from './api.ts'
+import type { SubscriptionStatus, TapCounters } from './api.ts'
 import { SinkCall } from './attempts.ts'
 import { Calls } from './calls.ts'
 import type { Reader } from './dispatch.ts'
@@ -43,6 +44,7 @@ export class Tap implements Reader {
   readonly #calls: Calls
   readonly #pauses = new Set<Pause>()
   readonly #counts = { offered: 0, dropped: 0, accepted: 0, delivered: 0, discarded: 0, failed: 0 }
+  readonly #tries = { attempts: 0, retries: 0 }
   readonly #identify: (event: Event) => string
   #sink: Sink | undefined
   #context: PluginContext | undefined
@@ -63,6 +65,13 @@ export class Tap implements Reader {
 
   get counters(): TapCounters {
     return { ...this.#counts, buffered: this.#queue.size + this.#active }
+  }
+
+  /** As the books of a ledger say it: what was dropped or given up is lost, for nobody can put it back. */
+  get books(): SubscriptionStatus['counters'] {
+    const { offered, dropped, delivered, discarded, failed, buffered } = this.counters
+    const ended = { matched: offered, delivered, discarded, lost: dropped + failed }
+    return { ...noCounters, ...ended, ...this.#tries, filtered: 0, dead: 0, open: buffered }
   }
 
   /** False when an event would be dropped. */
@@ -151,6 +160,7 @@ export class Tap implements Reader {
       else if (decision.kind === 'discard') this.#counts.discarded += 1
       else if (decision.kind === 'die' || this.#state === 'draining') this.#counts.failed += 1
       else {
+        this.#tries.retries += 1
         await this.#pause(decision.dueAt - this.#platform.clock.now())
         if (this.#state === 'running') continue
         this.#counts.failed += 1
@@ -161,6 +171,7 @@ export class Tap implements Reader {
 
   async #attempt(flight: Flight): Promise<ReturnType<typeof decide>> {
     flight.attempt += 1
+    this.#tries.attempts += 1
     const call = this.#calls.begin()
     this.#calls.watch(call)
     let outcome: Outcome = { outcome: 'ack' }

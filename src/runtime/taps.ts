@@ -1,7 +1,6 @@
 import { AppError } from '../core/errors.ts'
 import { Event, type EventInput } from '../core/event.ts'
 import { checkEvent, type EventLimits } from '../core/event-check.ts'
-import { noCounters } from '../core/ledger-state.ts'
 import { createMatchIndex } from '../core/match.ts'
 import type { Log, Platform } from '../core/platform.ts'
 import type { PluginContext } from '../plugin/source.ts'
@@ -43,7 +42,7 @@ export class Taps {
     )
   }
 
-  /** True when every subscription that wants the event took it; never throws, never waits. */
+  /** True when there is a subscription that wants the event, and all that do took it; never throws, never waits. */
   emit(input: EventInput): boolean {
     this.counts.emitted += 1
     try {
@@ -73,12 +72,10 @@ export class Taps {
       return false
     }
     const event = new Event({ ...checked.record, sequence: 0, appendedAt: this.#platform.clock.now() })
-    let isTaken = true
-    for (const tap of wanting) {
-      if (tap.policy.where?.test(event) === false) continue
-      if (!tap.offer(event)) isTaken = false
-    }
-    return isTaken
+    const offered = wanting.filter(({ policy }) => policy.where?.test(event) !== false)
+    if (offered.length === 0) this.counts.unwanted += 1
+    // Offered to each of them, whatever the first one said.
+    return offered.length > 0 && offered.map((tap) => tap.offer(event)).every(Boolean)
   }
 
   async start(context: (name: string) => PluginContext): Promise<void> {
@@ -100,7 +97,7 @@ export class Taps {
 
   statuses(head: number): readonly SubscriptionStatus[] {
     return [...this.#taps.values()].map((tap): SubscriptionStatus => {
-      const { counters: tapped } = tap
+      const { books } = tap
       return {
         name: tap.name,
         state: 'running',
@@ -113,17 +110,10 @@ export class Taps {
         floor: tap.travel().position,
         head,
         lag: 0,
-        open: tapped.buffered,
-        counters: {
-          ...noCounters,
-          delivered: tapped.delivered,
-          discarded: tapped.discarded,
-          filtered: 0,
-          dead: 0,
-          open: tapped.buffered,
-        },
+        open: books.open,
+        counters: books,
         oldestAgeSeconds: 0,
-        tap: tapped,
+        tap: tap.counters,
       }
     })
   }
