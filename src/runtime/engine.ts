@@ -43,13 +43,10 @@ import { createStreams } from './streams/streams.ts'
 import { dropRetired, pauseLane, resumeLane } from './switches.ts'
 import { Taps } from './taps.ts'
 import { sendTest } from './test-delivery.ts'
+import { notOpen, wasStopped } from './unusable.ts'
 
 /** How long a stop waits for attempts under way when nobody says otherwise. */
 const defaultDeadlineMs = 10_000
-
-function wasStopped(doing: string): Promise<never> {
-  return Promise.reject(new AppError('stopping', `${doing} the pipeline failed: it was stopped; make a new one`))
-}
 
 /** The running pipeline: every face of it (library, HTTP, CLI) is one of these methods. */
 export class Engine implements Pipeline {
@@ -88,12 +85,11 @@ export class Engine implements Pipeline {
   }
 
   get #live(): Opened {
-    if (this.#opened === undefined)
-      throw new AppError('state-conflict', 'using the pipeline failed: it is not open; call open() or start() first')
+    if (this.#opened === undefined) throw notOpen('using the pipeline')
     return this.#opened
   }
 
-  readonly redriveQuarantined = (sequence: Sequence) => redriveQuarantined(this.#live, sequence)
+  readonly redriveQuarantined = async (sequence: Sequence) => redriveQuarantined(this.#live, sequence)
 
   readonly handler = async (request: Request): Promise<Response> => {
     this.#handler ??= await this.#setup.createHandler(this)
@@ -123,17 +119,18 @@ export class Engine implements Pipeline {
   publish(event: EventInput): Promise<PublishResult>
   publish(events: readonly EventInput[]): Promise<readonly PublishResult[]>
   publish(events: EventInput | readonly EventInput[]): Promise<PublishResult | readonly PublishResult[]> {
-    const { ingest } = this.#live
+    if (this.#opened === undefined) return Promise.reject(notOpen('publishing'))
+    const { ingest } = this.#opened
     return Array.isArray(events) ? ingest.publishMany(events) : ingest.publishOne(events as EventInput)
   }
 
-  ingest(records: readonly EventRecord[]): Promise<readonly IngestResult[]> {
+  async ingest(records: readonly EventRecord[]): Promise<readonly IngestResult[]> {
     return this.#live.ingest.ingest(records)
   }
 
   countRefused = (events: number): void => this.#live.ingest.countRefused(events)
 
-  receive(source: string, request: ReceivedRequest): Promise<Reception> {
+  async receive(source: string, request: ReceivedRequest): Promise<Reception> {
     return receiveRequest(this.#live, source, request)
   }
 
@@ -165,11 +162,11 @@ export class Engine implements Pipeline {
     return pipelineStats(this.#live, this.#taps)
   }
 
-  health(): Promise<Health> {
+  async health(): Promise<Health> {
     return healthOf(this.#live, this.#stopping !== undefined)
   }
 
-  subscriptions(): Promise<readonly SubscriptionStatus[]> {
+  async subscriptions(): Promise<readonly SubscriptionStatus[]> {
     return freshStatuses(this.#live, this.#taps)
   }
 
@@ -185,11 +182,11 @@ export class Engine implements Pipeline {
     return batchesOf(this.#live.lane(name))
   }
 
-  pause(name: string): Promise<void> {
+  async pause(name: string): Promise<void> {
     return pauseLane(this.#live, name)
   }
 
-  resume(name: string): Promise<void> {
+  async resume(name: string): Promise<void> {
     return resumeLane(this.#live, name)
   }
 
@@ -258,11 +255,11 @@ export class Engine implements Pipeline {
     return this.#live
   }
 
-  drop(name: string): Promise<void> {
+  async drop(name: string): Promise<void> {
     return dropRetired(this.#live, name)
   }
 
-  explain(sequence: Sequence, subscription?: string): Promise<Explanation> {
+  async explain(sequence: Sequence, subscription?: string): Promise<Explanation> {
     return explainEvent(this.#live, sequence, subscription)
   }
 
@@ -271,7 +268,7 @@ export class Engine implements Pipeline {
     return auditStore(this.#live.store)
   }
 
-  idle(): Promise<void> {
+  async idle(): Promise<void> {
     return this.#live.idle()
   }
 

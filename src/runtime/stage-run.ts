@@ -7,6 +7,7 @@ import { hopsOf, withHops } from '../core/hops.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Clock, Log } from '../core/platform.ts'
 import { markReplayed } from '../core/replayed.ts'
+import { answerProblem } from '../core/stage-answer.ts'
 import type { RetryPolicies } from '../plugin/retry-setting.ts'
 import type { PluginContext } from '../plugin/source.ts'
 import type { Stage, StageInput, StageResult } from '../plugin/stage.ts'
@@ -140,6 +141,8 @@ function answered(result: StageResult | undefined, flight: Flight, stage: Runnin
 }
 
 function read(result: StageResult, flight: Flight, stage: RunningStage, setup: StageSetup): StageEnd {
+  const problem = answerProblem(result)
+  if (problem !== undefined) throw new Error(problem)
   const { outcome: name, reason, wake = none } = result
   if (name !== 'ack' && name !== 'discard' && name !== 'retry' && name !== 'reject')
     throw new Error(`it answered outcome ${JSON.stringify(name)}; use ack, retry, discard or reject`)

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { type AppError, openPipeline } from 'millrace'
+import { type AppError, createPipeline, openPipeline } from 'millrace'
 import { defineSource, schema } from 'millrace/plugin'
 import { memory } from 'millrace/stores/memory'
 import { sqlite } from 'millrace/stores/sqlite'
@@ -143,3 +143,28 @@ test.each(['memory', 'sqlite'] as const)(
     expect(look()).toEqual(before)
   },
 )
+
+test('what is asked of a pipeline that is not open is a rejected promise that says what to do', async () => {
+  const pipeline = createPipeline({ store: memory(), subscriptions: { a: {} } })
+  const event = { source: 's', id: '1', type: 'a' }
+  const asked: Readonly<Record<string, () => Promise<unknown>>> = {
+    publish: () => pipeline.publish(event),
+    many: () => pipeline.publish([]),
+    append: () => pipeline.append('s', [], { expect: 0 }),
+    explain: () => pipeline.explain(1),
+    idle: () => pipeline.idle(),
+    health: () => pipeline.health(),
+    subscriptions: () => pipeline.subscriptions(),
+    subscription: () => pipeline.subscription('a'),
+    pause: () => pipeline.pause('a'),
+    resume: () => pipeline.resume('a'),
+    drop: () => pipeline.drop('a'),
+    dead: () => pipeline.dead('a', { limit: 1 }),
+    redriveQuarantined: () => pipeline.redriveQuarantined(1),
+    audit: () => pipeline.audit(),
+  }
+  for (const [name, ask] of Object.entries(asked)) {
+    const answer = ask()
+    await expect(answer, name).rejects.toThrow('the pipeline is not open; call open() or start() first')
+  }
+})

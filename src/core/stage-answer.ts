@@ -1,0 +1,70 @@
+import { nearest } from './issues.ts'
+
+/** What a stage may answer, and what may stand in the parts of it. An event may be given whole: of it, this is changed. */
+const parts = {
+  answer: new Set(['outcome', 'reason', 'delay', 'isWait', 'context', 'event', 'derive', 'keep', 'wake']),
+  event: new Set([
+    ...['type', 'subject', 'time', 'data', 'meta'],
+    ...[
+      'source',
+      'id',
+      'sequence',
+      'record',
+      'recordedtime',
+      'replayid',
+      'datacontenttype',
+      'dataschema',
+      'data_base64',
+    ],
+  ]),
+  keep: new Set(['value', 'dueAt']),
+}
+const changeable = ['type', 'subject', 'time', 'data', 'meta']
+
+/** What is wrong with the shape of a stage's answer, as a sentence that goes on from its name; undefined: nothing. */
+export function answerProblem(answer: unknown): string | undefined {
+  if (!isObject(answer)) return `it answered ${kindOf(answer)}; answer nothing, or an object such as { outcome: 'ack' }`
+  const { derive, wake, event, keep } = answer
+  return (
+    unknownKey(answer, parts.answer, 'its answer') ??
+    ((derive ?? undefined) === undefined || Array.isArray(derive)
+      ? undefined
+      : `derive of its answer is ${kindOf(derive)}; it is a list of events, also for a single one`) ??
+    (wake === undefined || Array.isArray(wake)
+      ? undefined
+      : `wake of its answer is ${kindOf(wake)}; it is a list of sequences`) ??
+    partProblem('event', event, changeable) ??
+    partProblem('keep', keep, [...parts.keep])
+  )
+}
+
+function partProblem(name: 'event' | 'keep', part: unknown, names: readonly string[]): string | undefined {
+  if (part === undefined) return undefined
+  if (!isObject(part)) return `${name} of its answer is ${kindOf(part)}; it is an object with ${names.join(', ')}`
+  return unknownKey(part, parts[name], `${name} of its answer`, names)
+}
+
+function unknownKey(
+  object: Readonly<Record<string, unknown>>,
+  known: ReadonlySet<string>,
+  what: string,
+  names: readonly string[] = [...known],
+): string | undefined {
+  for (const key in object) {
+    if (known.has(key)) continue
+    const meant = nearest(key, names)
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`
+    return `${what} has ${JSON.stringify(key.slice(0, 40))}, which does not exist${hint} (available: ${[...names].sort().join(', ')})`
+  }
+  return undefined
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
