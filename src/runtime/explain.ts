@@ -104,15 +104,18 @@ async function place(
   const [row] = await store.rows(name, { sequences: [sequence], limit: 1 })
   if (row !== undefined) {
     const done = row.done.length === 0 ? '' : `; stages done: ${row.done.join(', ')}`
+    const shut = lane === undefined ? undefined : shutOf(lane)
+    const isShut = shut !== undefined && shut.until >= row.dueAt
+    const dueAt = isShut ? shut.until : row.dueAt
     const next = lane?.due.has(sequence)
       ? `an attempt is under way${done}`
-      : `attempt ${row.attempt + 1} at ${timeText(row.dueAt)}${done}`
+      : `attempt ${row.attempt + 1} ${isShut ? 'no earlier than' : 'at'} ${timeText(dueAt)}${done}${isShut ? `: ${shut.why}` : ''}`
     return {
       state: row.state,
       reason: row.attempts.at(-1)?.reason,
       attempts: row.attempts,
       attemptCount: row.attempt,
-      dueAt: row.dueAt,
+      dueAt,
       next: blockedNext(lane, next),
     }
   }
@@ -124,14 +127,15 @@ async function place(
       next: 'delivered when those before it are',
     }
   const isPending = [...ledger.pending].includes(sequence)
-  if (isPending) return { state: 'pending', next: blockedNext(lane, 'its first attempt is under way or next in line') }
+  if (isPending)
+    return { state: 'pending', next: blockedNext(lane, 'its first attempt is under way or next in line', true) }
   const settled = await settledPart(store, name, sequence)
   if (settled !== undefined) return settled
   if (sequence > examined)
     return {
       state: 'unexamined',
       reason: `${sequence - examined} events are examined before it`,
-      next: blockedNext(lane, 'examined soon'),
+      next: blockedNext(lane, 'examined soon', true),
     }
   return { state: 'filtered', reason: failedIn(checks) ?? 'it did not match when it was examined' }
 }
@@ -144,11 +148,19 @@ export function failedIn(checks: ExplainedDelivery['checks']): string | undefine
   return failed.length > 0 ? failed.join('; ') : undefined
 }
 
-function blockedNext(lane: Lane | undefined, next: string): string {
+/** `waitsForFarSide`: an open breaker keeps it from happening. */
+function blockedNext(lane: Lane | undefined, next: string, waitsForFarSide = false): string {
   if (lane === undefined) return 'nothing: the subscription is not in the configuration'
-  return lane.ledger.state === 'running'
-    ? next
-    : `nothing while the subscription is ${lane.ledger.state}: ${lane.ledger.reason ?? 'until it is resumed'}`
+  if (lane.ledger.state !== 'running')
+    return `nothing while the subscription is ${lane.ledger.state}: ${lane.ledger.reason ?? 'until it is resumed'}`
+  const shut = waitsForFarSide ? shutOf(lane) : undefined
+  return shut === undefined ? next : `nothing before ${timeText(shut.until)}: ${shut.why}`
+}
+
+/** Until when an open breaker keeps everything from the far side, and how that is said. */
+function shutOf({ gate, name }: Lane): { readonly until: number; readonly why: string } | undefined {
+  const until = gate.breaker?.openUntil
+  return until === undefined ? undefined : { until, why: `the circuit breaker of ${name} is open until then` }
 }
 
 /** The newest settlement in the history (a redriven delivery has several). */

@@ -100,6 +100,37 @@ test('a payload of its own is what sinks find as body', async () => {
 // G18
 describe('the circuit breaker', () => {
   const breaker = { failures: 3, openMs: 30_000, disableAfterMs: 3_600_000 }
+
+  test('that is open is in what explain says of deliveries that wait: nothing is tried before it lets them', async () => {
+    const { platform, engine } = await virtual(
+      {
+        breaker: { ...breaker, failures: 1 },
+        retry: { ...policy('x').retry, delaysMs: [5], attempts: 99 },
+        concurrency: 1,
+      },
+      () => ({ outcome: 'retry', reason: 'down' }),
+    )
+    await engine.publish(events(2))
+    await platform.advance(1000)
+    const { breaker: shown } = await engine.subscription('s')
+    const until = new Date(shown!.openUntil!).toISOString()
+    const told = async (sequence: number) => {
+      const explained = engine.explain(sequence, 's')
+      await platform.advance(100)
+      return (await explained).deliveries[0]!
+    }
+    expect(await told(1)).toMatchObject({
+      state: 'waiting',
+      dueAt: until,
+      next: `attempt 2 no earlier than ${until}: the circuit breaker of s is open until then`,
+    })
+    await engine.publish(event(9))
+    expect(await told(4)).toMatchObject({
+      state: 'unexamined',
+      next: `nothing before ${until}: the circuit breaker of s is open until then`,
+    })
+    await engine.stop()
+  })
   const retry = { ...policy('x').retry, attempts: 1000, delaysMs: [1000] }
   const down: Outcome = { outcome: 'retry', reason: '503' }
 
