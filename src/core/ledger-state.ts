@@ -125,6 +125,8 @@ export interface DeliveryRow {
   /** Set when it was put back from the dead letters. */
   readonly redriven?: number | undefined
   readonly batch?: string | undefined
+  /** When the attempt of a sink that cannot be repeated began; once the process is gone, nobody knows how it ended. */
+  readonly begunAt?: number | undefined
   /** Why the store cannot say what it remembered of this delivery: then only sequence and due time are true. Never written. */
   readonly unreadable?: string | undefined
   /** The events of its key that it stands for, where the subscription coalesces. */

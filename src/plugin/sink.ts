@@ -43,6 +43,11 @@ export interface Sink {
     context: SinkContext,
     // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is meant
   ): readonly Outcome[] | undefined | void | Promise<readonly Outcome[] | undefined | void>
+  /**
+   * False: an attempt of which nobody knows how it ended is never made again. It is stored before each call that it begins;
+   * a call that throws or comes to no end, and one during which the process ended, makes dead letters. Default: true.
+   */
+  readonly isRepeatable?: boolean | undefined
   /** How long a call may take to end after its abort, milliseconds. Default: 1000. */
   readonly abortGraceMs?: number | undefined
   /** Called once before the first delivery; throwing stops the start. */

@@ -1,3 +1,4 @@
+import { messageOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
 import { messageId } from '../core/message-id.ts'
 import type { Outcome } from '../core/outcome.ts'
@@ -7,8 +8,11 @@ import type { PluginContext } from '../plugin/source.ts'
 import type { Call } from './calls.ts'
 import { DeliveryView, type Flight } from './flight.ts'
 import type { Lane } from './lane.ts'
+import { isRepeatable, storeBegin } from './once.ts'
 import { StepCounts, type StepStats } from './step-counts.ts'
 import { Steps } from './steps.ts'
+
+type Finish = (outcomes: readonly Outcome[] | undefined, thrown?: unknown) => void
 
 /** Runs the steps of a lane's deliveries: stages one by one, then the sink. */
 export class Attempts {
@@ -83,6 +87,7 @@ export class Attempts {
     const at = this.#lane.around.platform.clock.now()
     const call = this.#lane.calls.begin()
     const settle = (outcomes: readonly Outcome[] | undefined, thrown: unknown): void => {
+      for (const flight of flights) flight.begunAt = undefined
       this.sink.took(call, this.#lane.around.platform.clock)
       this.#lane.gate.end(outcomes, thrown !== undefined)
       this.#lane.ends.applyAll(flights, outcomes, thrown, { at, call })
@@ -95,6 +100,20 @@ export class Attempts {
       if (call.isAbandoned) this.reclaim(flights)
       else settle(outcomes, thrown)
     }
+    const run = (): void =>
+      this.#deliver(flights, call, finish, () => {
+        this.#lane.abandoned.begin(flights)
+        settle(undefined, new Error('it ignores its abort'))
+      })
+    if (isRepeatable(this.#lane)) run()
+    else
+      storeBegin(this.#lane, flights, at).then(run, (error: unknown) => {
+        const reason = `its beginning could not be stored: ${messageOf(error)}`
+        finish(flights.map(() => ({ outcome: 'retry', reason })))
+      })
+  }
+
+  #deliver(flights: readonly Flight[], call: Call, finish: Finish, onAbandon: () => void): void {
     let result: ReturnType<Sink['deliver']>
     try {
       const { payload } = this.#lane.policy
@@ -116,10 +135,7 @@ export class Attempts {
       finish(result ?? undefined)
       return
     }
-    this.#lane.calls.watch(call, () => {
-      this.#lane.abandoned.begin(flights)
-      settle(undefined, new Error('it ignores its abort'))
-    })
+    this.#lane.calls.watch(call, onAbandon)
     result.then(
       (outcomes) => finish(outcomes ?? undefined),
       (error: unknown) => finish(undefined, error ?? new Error('rejected without a reason')),

@@ -4,6 +4,7 @@ import { type DeliveryRow, dueToClient } from '../core/ledger-state.ts'
 import type { Timer } from '../core/platform.ts'
 import { Flight, noContext } from './flight.ts'
 import type { Lane } from './lane.ts'
+import { endBegun } from './once.ts'
 import { buryUnreadable, readEvents } from './unreadable.ts'
 import type { Asleep } from './wake.ts'
 
@@ -228,6 +229,11 @@ export class DueRows {
         if (row.key !== undefined) lane.coalescer?.lose(row.key, row.sequence)
         lane.around.settler().touch(lane)
         if (row.key !== undefined) lane.releaseKey(row.key)
+        continue
+      }
+      if (row.begunAt !== undefined) {
+        if (row.key !== undefined) lane.coalescer?.lose(row.key, row.sequence)
+        endBegun(lane, fromRow(row, event), row.begunAt)
         continue
       }
       // A delayed one waited without its key: it takes its place behind those that are there.

@@ -12,6 +12,7 @@ import type { RetryPolicies } from '../plugin/retry-setting.ts'
 import type { Call } from './calls.ts'
 import type { Flight } from './flight.ts'
 import type { Lane } from './lane.ts'
+import { isRepeatable, unknownEnd } from './once.ts'
 import { type SystemEventType, systemEvent } from './system-events.ts'
 import { storedForm, upcastFailure } from './upcasting.ts'
 
@@ -42,10 +43,14 @@ export class Endings {
     }
     for (let i = 0; i < flights.length; i++) {
       const reason = facts.call.hasTimedOut ? `timed out after ${this.#lane.policy.timeoutMs} ms` : messageOf(failure)
-      const outcome: Outcome = failure === undefined ? outcomes![i]! : { outcome: 'retry', reason }
+      const outcome = failure === undefined ? outcomes![i]! : this.#outcomeOfFailure(reason)
       counts.count(outcome)
       this.apply(flights[i]!, outcome, { ...facts, step: 'sink', hasThrown: failure !== undefined })
     }
+  }
+
+  #outcomeOfFailure(reason: string): Outcome {
+    return isRepeatable(this.#lane) ? { outcome: 'retry', reason } : { outcome: 'reject', reason: unknownEnd(reason) }
   }
 
   /** `policy` is that of a stage; a sink's is the subscription's. */

@@ -46,6 +46,7 @@ export interface Spec {
   readonly stageRetry?: RetryPolicies
   /** Deliveries per call of the sink. */
   readonly batch?: number
+  readonly isRepeatable?: boolean
   readonly onCall?: (deliveries: readonly Delivery[]) => void
   /** Clients fetch from it: its sink is never called. */
   readonly batches?: BatchSettings
@@ -80,6 +81,7 @@ export async function engineWith(
         stageBuffer = 1,
         pure = [],
         batch = 1,
+        isRepeatable,
         onCall,
         stageRetry,
         batches,
@@ -95,6 +97,7 @@ export async function engineWith(
           createSink: () =>
             hasSink
               ? {
+                  isRepeatable,
                   async deliver(deliveries: readonly Delivery[]) {
                     onCall?.(deliveries)
                     received.get(p.name)!.push(...deliveries)

@@ -107,9 +107,12 @@ async function place(
     const shut = lane === undefined ? undefined : shutOf(lane)
     const isShut = shut !== undefined && shut.until >= row.dueAt
     const dueAt = isShut ? shut.until : row.dueAt
+    const isBegun = row.begunAt !== undefined
     const next = lane?.due.has(sequence)
       ? `an attempt is under way${done}`
-      : `attempt ${row.attempt + 1} ${isShut ? 'no earlier than' : 'at'} ${timeText(dueAt)}${done}${isShut ? `: ${shut.why}` : ''}`
+      : isBegun
+        ? `dead, because nobody knows how the attempt ended that was under way when the process ended${done}`
+        : `attempt ${row.attempt + 1} ${isShut ? 'no earlier than' : 'at'} ${timeText(dueAt)}${done}${isShut ? `: ${shut.why}` : ''}`
     return {
       state: row.state,
       reason: row.attempts.at(-1)?.reason,

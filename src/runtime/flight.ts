@@ -30,6 +30,8 @@ export class Flight {
   replaced: EventRecord | undefined
   deaths = 0
   redriven: number | undefined
+  /** When the attempt began that is under way, where the store has to know. */
+  begunAt: number | undefined
   /** What it stands for, where the subscription coalesces. */
   group: Group | undefined
   /** The key of the running stage that it has to itself. */
@@ -88,6 +90,7 @@ export class Flight {
       event: this.replaced,
       attempts: this.attempts,
       redriven: this.redriven,
+      ...(this.begunAt !== undefined && { begunAt: this.begunAt }),
       ...(this.group !== undefined && { group: this.group }),
     }
   }

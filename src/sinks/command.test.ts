@@ -276,6 +276,19 @@ describe('a command', () => {
   })
 
   // S0-99
+  // G26
+  it.each([
+    ['stopped', ['sleep', '60'], /^stopped with all it started: .*not run again, because it is not idempotent$/],
+    ['ended by a signal', ['sh', '-c', 'kill -9 $$'], /^ended by SIGKILL; not run again/],
+  ])('that is %s is not run again when it is not idempotent', async (_, list, reason) => {
+    const sink = sinkOf({ command: list, idempotent: false })
+    expect(sink.isRepeatable).toBe(false)
+    const [outcome] = (await sink.deliver([deliveryOf(1)], contextOf(AbortSignal.timeout(300))))!
+    expect(outcome).toMatchObject({ outcome: 'reject', reason: expect.stringMatching(reason) })
+    const failing = sinkOf({ command: ['sh', '-c', 'exit 75'], idempotent: false })
+    expect(await failing.deliver([deliveryOf(1)], contextOf())).toMatchObject([{ outcome: 'retry' }])
+  })
+
   it('that does not end is stopped at the timeout, and the attempt says so', async () => {
     const abort = new AbortController()
     const attempt = sinkOf({ command: ['sh', '-c', 'echo begun; sleep 1000'] }).deliver(

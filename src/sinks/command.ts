@@ -18,7 +18,7 @@ export const command = defineSink({
   delivers:
     'At least once. An event is done when the program ends with exit code 0; 65 means dead letter, any other end is ' +
     'repeated by the retry policy with the same MILLRACE_RUN_ID. After a crash a program whose end was not recorded is ended, ' +
-    'if it still runs, and run again. At the timeout it is stopped with every process it started.',
+    'if it still runs, and run again, or a dead letter with `idempotent: false`. At the timeout it is stopped with every process it started.',
   options: commandSinkOptions,
   example: { command: ['./on-event.sh', '{type}'] },
   batchOf: ({ batch }) => batch && { size: batch.size, waitMs: batch.wait },
@@ -42,7 +42,7 @@ interface Ready {
 const endMs = 10_000
 
 function createCommand(options: CommandSinkOptions, directory: string): Sink {
-  const { command: list, batch, exit, env = {}, output, grace } = options
+  const { command: list, batch, env = {}, output, grace } = options
   const secrets = secretsOf(env)
   let ready: Ready | undefined
   const prepare = (name: string): Ready => ({
@@ -53,6 +53,7 @@ function createCommand(options: CommandSinkOptions, directory: string): Sink {
   return {
     // Until nothing of it runs any more, it is not run again.
     abortGraceMs: grace + endMs,
+    isRepeatable: options.idempotent,
     async open({ name, log }) {
       ready = prepare(name)
       const found = await ready.owner.endAbandoned()
@@ -78,7 +79,7 @@ function createCommand(options: CommandSinkOptions, directory: string): Sink {
         },
         signal,
       )
-      const outcome = commandOutcome(result, exit, secrets, abortReason(signal))
+      const outcome = commandOutcome(result, options, secrets, abortReason(signal))
       // What it wrote is kept once, not once for every event of a batch.
       const brief = { ...outcome, detail: { exitCode: outcome.detail?.['exitCode'] } }
       return deliveries.map((_, index) => (index === 0 ? outcome : brief))

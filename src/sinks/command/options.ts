@@ -31,6 +31,14 @@ const plain = schema.strictObject({
     })
     .prefault({})
     .describe('What exit codes mean. Every other code, and the end by a signal, is a retry.'),
+  idempotent: schema
+    .boolean()
+    .default(true)
+    .describe(
+      'False: the program must not be run again for an event when nobody knows what it has done. Then an event is a dead ' +
+        'letter when Millrace was ended or killed during its run, and when the run was stopped (timeout) or ended by a signal. ' +
+        'Costs a commit before each run.',
+    ),
   env: envOption(
     'Variables for the program; it gets PATH, HOME, LANG, TZ, TMPDIR and MILLRACE_* beside them and nothing else. ' +
       'Values may hold placeholders.',

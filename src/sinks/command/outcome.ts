@@ -6,10 +6,17 @@ export type ExitMeanings = Readonly<Record<OutcomeName, readonly number[]>>
 
 const meaningOrder = ['ack', 'retry', 'reject', 'discard'] as const
 
+/** How ends are read. */
+interface Reading {
+  readonly exit: ExitMeanings
+  /** False: a run that was cut off is never repeated. */
+  readonly idempotent: boolean
+}
+
 /** What the end of a command means for its events. `secrets` (value → name) are taken out of what it wrote. */
 export function commandOutcome(
   result: RunResult,
-  meanings: ExitMeanings,
+  { exit, idempotent }: Reading,
   secrets: ReadonlyMap<string, string>,
   why?: string,
 ): Outcome {
@@ -20,11 +27,17 @@ export function commandOutcome(
   const detail = { exitCode: code, ...(signal === null ? {} : { signal }), ...outputOf(result, secrets) }
   if (isAborted) {
     const reason = `stopped with all it started: ${why ?? 'it was aborted'}`
-    return { outcome: 'retry', reason, detail: left === 0 ? detail : { ...detail, processesLeft: left } }
+    return { ...cutOff(reason, idempotent), detail: left === 0 ? detail : { ...detail, processesLeft: left } }
   }
-  if (code === null) return { outcome: 'retry', reason: `ended by ${signal}`, detail }
-  const outcome = meaningOrder.find((name) => meanings[name].includes(code)) ?? 'retry'
+  if (code === null) return { ...cutOff(`ended by ${signal}`, idempotent), detail }
+  const outcome = meaningOrder.find((name) => exit[name].includes(code)) ?? 'retry'
   return outcome === 'ack' ? { outcome, detail } : { outcome, reason: `exit code ${code}`, detail }
+}
+
+/** It did not come to its own end: nobody knows how much of its work it has done. */
+function cutOff(reason: string, isRepeatable: boolean): Outcome {
+  if (isRepeatable) return { outcome: 'retry', reason }
+  return { outcome: 'reject', reason: `${reason}; not run again, because it is not idempotent` }
 }
 
 function outputOf(result: RunResult & { kind: 'ended' }, secrets: ReadonlyMap<string, string>) {
