@@ -20,13 +20,15 @@ const parts = {
   keep: new Set(['value', 'dueAt']),
 }
 const changeable = ['type', 'subject', 'time', 'data', 'meta']
+const keepable = [...parts.keep]
+const answerable = [...parts.answer]
 
 /** What is wrong with the shape of a stage's answer, as a sentence that goes on from its name; undefined: nothing. */
 export function answerProblem(answer: unknown): string | undefined {
   if (!isObject(answer)) return `it answered ${kindOf(answer)}; answer nothing, or an object such as { outcome: 'ack' }`
   const { derive, wake, event, keep } = answer
   return (
-    unknownKey(answer, parts.answer, 'its answer') ??
+    unknownKey(answer, parts.answer, 'its answer', answerable) ??
     ((derive ?? undefined) === undefined || Array.isArray(derive)
       ? undefined
       : `derive of its answer is ${kindOf(derive)}; it is a list of events, also for a single one`) ??
@@ -34,7 +36,7 @@ export function answerProblem(answer: unknown): string | undefined {
       ? undefined
       : `wake of its answer is ${kindOf(wake)}; it is a list of sequences`) ??
     partProblem('event', event, changeable) ??
-    partProblem('keep', keep, [...parts.keep])
+    partProblem('keep', keep, keepable)
   )
 }
 
@@ -48,7 +50,7 @@ function unknownKey(
   object: Readonly<Record<string, unknown>>,
   known: ReadonlySet<string>,
   what: string,
-  names: readonly string[] = [...known],
+  names: readonly string[],
 ): string | undefined {
   for (const key in object) {
     if (known.has(key)) continue
