@@ -103,6 +103,17 @@ describe('latest', () => {
 
 // S3-21
 describe('reorder', () => {
+  test.each(['key', 'strict'] as const)(
+    'is refused beside ordering %s, which would keep from it what it waits for',
+    async (ordering) => {
+      const stages = [reorder({ sequence: 'data.n', wait: '10s' })]
+      const config = { store: memory(), subscriptions: { work: { ordering, stages } } }
+      expect(() => createPipeline(config)).toThrow(
+        'work.ordering: the stage reorder cannot work beside it: what waits here',
+      )
+    },
+  )
+
   test('by sequence, what comes early waits for what is missing, and late ones are discarded', async () => {
     const { send, through, platform, problems } = await world([reorder({ sequence: 'data.n', wait: '10s' })])
     for (const n of [3, 1, 2, 4, 2]) await send({ n })

@@ -30,6 +30,10 @@ export const reorder = defineStage({
     wait: duration('How long to wait for what is missing.', 1),
     late: schema.enum(['discard', 'pass']).default('discard').describe('What becomes of one that comes too late.'),
   }),
+  excludes: {
+    ordering:
+      'what waits here for an earlier event of its key would keep that one from coming: leave ordering out, the stage makes the order',
+  },
   example: { by: 'data.device', sequence: 'data.n', wait: '30s' },
   create({ by, sequence, first, wait, late }) {
     const queue = createQueue()
