@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import { nodePlatform } from '../plugin/platform.ts'
 import type { Store } from '../plugin/store.ts'
 import { memory } from '../stores/memory.ts'
+import { DueRows } from './due-rows.ts'
 import { engineWith, events, policy, until } from './engine-fixture.test-support.ts'
+import type { Lane } from './lane.ts'
 
 /** The memory store with answers that come some turns late, as those of a store behind a thread or a network do. */
 async function lateStore(turns: () => number): Promise<Store> {
@@ -49,3 +51,26 @@ test('however late the store answers, no waiting delivery is forgotten when more
     { numRuns: 12 },
   )
 }, 60_000)
+
+// G9
+test('a row that has gone on since a step read it is not woken: what was read of it would take it back', async () => {
+  const row = { sequence: 1, state: 'waiting', dueAt: 9e15, done: [], attempt: 0, deaths: 0, attempts: [] }
+  const put: unknown[] = []
+  const lane = {
+    name: 's',
+    isRunning: false,
+    ledger: { putRow: ({ sequence }: { sequence: number }) => put.push(sequence) },
+    around: {
+      platform: nodePlatform,
+      settler: () => ({ flush: async () => undefined, touch: () => undefined }),
+      store: { rows: async () => [row] },
+    },
+  } as unknown as Lane
+  const due = new DueRows(lane)
+  const asleep = await due.findAsleep([1])
+  due.forget(1)
+  due.wake(asleep)
+  expect(put).toEqual([])
+  due.wake(await due.findAsleep([1]))
+  expect(put).toEqual([1])
+})
