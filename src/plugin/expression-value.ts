@@ -20,7 +20,7 @@ export function jsonOf(value: unknown, text: string): Json {
     if (given instanceof Date) return given.toISOString()
     if (Array.isArray(given)) return given.map(convert)
     if (given instanceof Map) return objectOf(given, convert)
-    if (isPlain(given)) return objectOf(Object.entries(given), convert)
+    if (isPlain(given)) return plainOf(given, convert)
     throw new ExpressionError(`${shorten(text)}: the result has a value that JSON cannot hold`)
   }
   return convert(value)
@@ -28,19 +28,26 @@ export function jsonOf(value: unknown, text: string): Json {
 
 function objectOf(entries: Iterable<readonly [unknown, unknown]>, convert: (given: unknown) => Json): Json {
   const object: Record<string, Json> = {}
-  for (const [key, item] of entries) {
-    const name = String(key)
-    const value = convert(item)
-    // Assigned, it would not stay a key.
-    if (name === '__proto__') Object.defineProperty(object, name, { ...asMember, value })
-    else object[name] = value
-  }
+  for (const [key, item] of entries) put(object, String(key), convert(item))
   return object
+}
+
+/** The same without a list for each entry: nearly every object is of this kind. */
+function plainOf(given: Readonly<Record<string, unknown>>, convert: (given: unknown) => Json): Json {
+  const object: Record<string, Json> = {}
+  for (const name of Object.keys(given)) put(object, name, convert(given[name]))
+  return object
+}
+
+function put(object: Record<string, Json>, name: string, value: Json): void {
+  // Assigned, it would not stay a key.
+  if (name === '__proto__') Object.defineProperty(object, name, { ...asMember, value })
+  else object[name] = value
 }
 
 const asMember = { enumerable: true, configurable: true, writable: true }
 
-function isPlain(value: unknown): value is object {
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === Object.prototype || prototype === null

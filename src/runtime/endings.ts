@@ -26,7 +26,7 @@ export class Endings {
 
   applyAll(
     flights: readonly Flight[],
-    outcomes: readonly Outcome[] | undefined | undefined,
+    outcomes: readonly Outcome[] | undefined,
     thrown: unknown,
     facts: { at: number; call: Call },
   ): void {

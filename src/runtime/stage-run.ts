@@ -127,14 +127,16 @@ class StageCall implements StageInput {
   }
 }
 
-function end(outcome: Outcome, hasThrown = false, rest: Partial<StageEnd> = {}): StageEnd {
-  const { context, event, derived = none, keep, wake = none } = rest
-  return { outcome, hasThrown, context, event, derived, keep, wake }
+const none: readonly never[] = Object.freeze([])
+const acknowledged: Outcome = Object.freeze({ outcome: 'ack' })
+
+/** An end at which nothing came of it but what it was and its context. */
+function end(outcome: Outcome, hasThrown = false, context?: StageEnd['context']): StageEnd {
+  return { outcome, hasThrown, context, event: undefined, derived: none, keep: undefined, wake: none }
 }
 
-const none: readonly never[] = Object.freeze([])
 /** It answered nothing. */
-const passed: StageEnd = Object.freeze(end({ outcome: 'ack' }))
+const passed: StageEnd = Object.freeze(end(acknowledged))
 
 function answered(result: StageResult | undefined, flight: Flight, stage: RunningStage, setup: StageSetup): StageEnd {
   return result === undefined ? passed : read(result, flight, stage, setup)
@@ -147,20 +149,21 @@ function read(result: StageResult, flight: Flight, stage: RunningStage, setup: S
   if (name !== 'ack' && name !== 'discard' && name !== 'retry' && name !== 'reject')
     throw new Error(`it answered outcome ${JSON.stringify(name)}; use ack, retry, discard or reject`)
   const context = result.context === undefined ? undefined : roundTrip(result.context)
-  const outcome = name === 'retry' ? retryOf(result) : { outcome: name, reason }
-  if (name === 'retry' && outcome.isWait !== true) return end(outcome, false, { context })
+  const outcome = name === 'retry' ? retryOf(result) : outcomeOf(name, reason)
+  if (name === 'retry' && outcome.isWait !== true) return end(outcome, false, context)
   if (stage.isPure && result.derive !== undefined)
     throw new Error('it derived events, and what a pure stage answers is not stored: declare it without isPure')
   if (result.keep !== undefined && flight.keptKey === undefined)
     throw new Error('it keeps a value, and there is no key for it: the stage needs keyOf, and the event a key')
   const keep = result.keep === undefined ? undefined : keptChange(result.keep)
-  const inputs = result.derive ?? none
-  if (inputs.length > 0 && depthOf(flight.event.record) >= maxDepth) return end({ outcome: 'reject', reason: tooDeep })
-  const derived = deriveAll(inputs, flight, stage, setup)
-  const screened = setup.gate?.screenDerived(derived) ?? { kind: 'pass', records: derived }
-  if (screened.kind === 'refused') return end({ outcome: 'reject', reason: `it derived an event: ${screened.problem}` })
+  const derived = derive(result.derive ?? none, flight, stage, setup)
+  if (typeof derived === 'string') return end({ outcome: 'reject', reason: derived })
   const event = name === 'ack' && result.event !== undefined ? replace(flight.event, result.event) : undefined
-  return end(outcome, false, { context, event, keep, derived: screened.records, wake })
+  return { outcome, hasThrown: false, context, event, derived, keep, wake }
+}
+
+function outcomeOf(outcome: 'ack' | 'discard' | 'reject', reason: string | undefined): Outcome {
+  return outcome === 'ack' && reason === undefined ? acknowledged : { outcome, reason }
 }
 
 const tooDeep = `it derived an event from one that is itself ${maxDepth} derivations away from an event that came from outside: a circle ends here`
@@ -195,13 +198,27 @@ function withWay<R extends EventRecord>(record: R, hops: number, depth: number):
   return withDepth(withHops(record, hops), depth)
 }
 
+/** The events it derived, or why there can be none. */
+function derive(
+  inputs: NonNullable<StageResult['derive']>,
+  flight: Flight,
+  stage: RunningStage,
+  setup: StageSetup,
+): readonly EventRecord[] | string {
+  if (inputs.length === 0) return none
+  if (depthOf(flight.event.record) >= maxDepth) return tooDeep
+  const derived = deriveAll(inputs, flight, stage, setup)
+  const screened = setup.gate?.screenDerived(derived)
+  if (screened?.kind === 'refused') return `it derived an event: ${screened.problem}`
+  return screened?.records ?? derived
+}
+
 function deriveAll(
   inputs: NonNullable<StageResult['derive']>,
   { event }: Flight,
   { name: stage }: RunningStage,
   { context, replay, digest }: StageSetup,
 ): readonly EventRecord[] {
-  if (inputs.length === 0) return none
   const names = inputs.map(({ id }, index) => id ?? String(index))
   if (new Set(names).size < names.length) throw new Error('two of the events it derived have the same id')
   const source = derivedSource(replay?.subscription ?? context.name)

@@ -10,11 +10,11 @@ import { Queue } from '../core/queue.ts'
 import type { Sink } from '../plugin/sink.ts'
 import type { PluginContext } from '../plugin/source.ts'
 import type { SubscriptionStatus, TapCounters } from './api.ts'
-import { SinkCall } from './attempts.ts'
 import { Calls } from './calls.ts'
 import type { Reader } from './dispatch.ts'
 import { DeliveryView, Flight } from './flight.ts'
 import type { TapSpec } from './setup.ts'
+import { SinkCall } from './sink-attempt.ts'
 
 /** A delivery between two attempts. */
 interface Pause {

@@ -2,10 +2,10 @@ import { AppError, messageOf } from '../core/errors.ts'
 import { Event } from '../core/event.ts'
 import { messageId } from '../core/message-id.ts'
 import type { Outcome } from '../core/outcome.ts'
-import { SinkCall } from './attempts.ts'
 import { DeliveryView, Flight } from './flight.ts'
 import type { Lane } from './lane.ts'
 import type { TestDelivery } from './run-time/face.ts'
+import { SinkCall } from './sink-attempt.ts'
 
 /** The event of a test: its type is the engine's own, and it says in its data and its attributes what it is. */
 function testEvent({ name, around: { platform } }: Lane): Event {

@@ -6,6 +6,8 @@ import type { Expression } from '../plugin/expression.ts'
 import { schema } from '../plugin/schema.ts'
 import type { StageInput, StageResult } from '../plugin/stage.ts'
 
+type Changed = NonNullable<StageResult['event']>
+
 /** Makes the new data of an event; in code, as a function without side effects. */
 export type MapFunction = (input: StageInput) => unknown
 
@@ -42,15 +44,14 @@ export const map = defineStage({
   create({ data, type, subject, meta }) {
     const dataOf = data === undefined ? undefined : dataMaker(data)
     const changes = meta === undefined ? undefined : Object.entries(meta)
-    const make = (input: StageInput): StageResult => ({
-      outcome: 'ack',
-      event: {
-        ...(dataOf !== undefined && { data: dataOf(input) as Json }),
-        ...(type !== undefined && { type: textOf(evaluateFor(type, input), 'type') }),
-        ...(subject !== undefined && { subject: textOfValue(evaluateFor(subject, input)) }),
-        ...(changes !== undefined && { meta: metaOf(changes, input) }),
-      },
-    })
+    const make = (input: StageInput): StageResult => {
+      const event: { -readonly [Field in keyof Changed]: Changed[Field] } = {}
+      if (dataOf !== undefined) event.data = dataOf(input) as Json
+      if (type !== undefined) event.type = textOf(evaluateFor(type, input), 'type')
+      if (subject !== undefined) event.subject = textOfValue(evaluateFor(subject, input))
+      if (changes !== undefined) event.meta = metaOf(changes, input)
+      return { outcome: 'ack', event }
+    }
     return { process: (input) => rejectingExpressions(() => make(input)) }
   },
 })
