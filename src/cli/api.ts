@@ -43,12 +43,12 @@ const probeMs = 1_500
 /** Talks to the server of this configuration when it runs, else opens the store. */
 async function connect(io: CliIo, options: CommonOptions, access: Access): Promise<Api> {
   const place = findPlace(io, options.config)
-  if (await isThere(place.url)) return remoteApi(place)
+  if (await isThere(place.url)) return remoteApi(io, place)
   const settings = await readSettings(io, options)
   // A module or a variable may say another address than the loose look found.
   const { host, port } = settings.plan.server
   const url = urlOf(host, port)
-  if (url !== place.url && (await isThere(url))) return remoteApi({ url, tokenPath: adminTokenPath(settings) })
+  if (url !== place.url && (await isThere(url))) return remoteApi(io, { url, tokenPath: adminTokenPath(settings) })
   return localApi(io, settings, access, url)
 }
 
@@ -80,8 +80,9 @@ export async function isThere(url: string): Promise<boolean> {
   }
 }
 
-function remoteApi({ url, tokenPath }: Place): Api {
-  const token = readToken(tokenPath)
+function remoteApi(io: CliIo, { url, tokenPath }: Place): Api {
+  const own = io.env[tokenVariable]
+  const token = own ?? readToken(tokenPath)
   const text: Api['text'] = async (method, path, body, contentType = 'application/json') => {
     const headers = {
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
@@ -100,7 +101,7 @@ function remoteApi({ url, tokenPath }: Place): Api {
     try {
       return checked(answer.statusCode, answered)
     } catch (error) {
-      throw withTokenHint(error, url, tokenPath)
+      throw withTokenHint(error, url, own === undefined ? tokenPath : undefined)
     }
   }
   return {
@@ -112,6 +113,9 @@ function remoteApi({ url, tokenPath }: Place): Api {
   }
 }
 
+/** Another token than that of the administrator. */
+const tokenVariable = 'MILLRACE_TOKEN'
+
 function readToken(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8').trim()
@@ -120,8 +124,13 @@ function readToken(path: string): string | undefined {
   }
 }
 
-function withTokenHint(error: unknown, url: string, path: string): unknown {
+function withTokenHint(error: unknown, url: string, path: string | undefined): unknown {
   if (!(error instanceof AppError) || error.code !== 'unauthorized') return error
+  if (path === undefined)
+    return new AppError(
+      'unauthorized',
+      `the server at ${url} did not take the token in ${tokenVariable}: ${error.message}`,
+    )
   return new AppError(
     'unauthorized',
     `the server at ${url} did not take the admin token of ${path}: ${error.message}. Is it the server of this configuration, and may you read that file?`,
@@ -135,11 +144,11 @@ async function localApi(io: CliIo, settings: Settings, access: Access, url: stri
   const handler = createHandler(pipeline, {
     limits: settings.plan.limits,
     mask: settings.plan.server.mask,
-    tokens: [token],
+    tokens: [token, ...settings.plan.server.tokens],
   })
   const text: Api['text'] = async (method, path, body, contentType = 'application/json') => {
     const headers = {
-      authorization: `Bearer ${adminToken}`,
+      authorization: `Bearer ${io.env[tokenVariable] ?? adminToken}`,
       ...(body !== undefined && { 'content-type': contentType }),
     }
     const options = { method, headers, ...(body !== undefined && { body }) }

@@ -28,7 +28,7 @@ const token = schema.strictObject({
   payload: schema
     .enum(payloadViews)
     .describe(
-      'What it is shown of data and meta where events are looked at. masked (default): all but what server.mask names. full: that, too. hidden: nothing, and no streams, batches or state.',
+      'What it is shown of data and meta where events are looked at. masked (default): all but what server.mask names; then no batches and no state. full: all. hidden: nothing, and no streams, batches or state.',
     )
     .optional(),
   rate: rate('Requests it may make, such as 100/s. Default: limits.rate.').optional(),
@@ -63,7 +63,9 @@ export const serverSchema = schema.strictObject({
   mask: schema
     .array(pathOption('A place: data.customer.card, data.items[*].pin or meta.ip.', ['data', 'meta']))
     .max(100)
-    .describe('Places whose value is shown as *** where events are looked at; deliveries are whole. Default: none.')
+    .describe(
+      'Places whose value is shown as *** where events are looked at; deliveries are whole, and those to pull for tokens with payload: full. Default: none.',
+    )
     .optional(),
   trustedProxies: schema
     .array(address)

@@ -1,5 +1,5 @@
 import type { BreakerState } from '../core/breaker.ts'
-import type { EventInput, EventRecord, Sequence } from '../core/event.ts'
+import type { Event, EventInput, EventRecord, Sequence } from '../core/event.ts'
 import type { Counters, DeadRow } from '../core/ledger-state.ts'
 import type { Attempt, SettledState } from '../core/outcome.ts'
 import type { JsonOptions } from '../plugin/define.ts'
@@ -137,6 +137,8 @@ export interface ViewRequest {
   readonly after?: string | undefined
   /** Patterns that narrow what the view shows. */
   readonly types?: readonly string[] | undefined
+  /** What the client sees of each event; clients with the same function share the work. Absent: all. */
+  readonly look?: ((event: Event) => Event) | undefined
   /** The name of its token; connections are counted by it. */
   readonly token?: string | undefined
   /** False when the client may not read any more; looked at every second. */

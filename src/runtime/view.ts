@@ -1,6 +1,5 @@
 import { eventToJson } from '../core/cloud-event.ts'
 import { AppError, messageOf } from '../core/errors.ts'
-import type { Sequence } from '../core/event.ts'
 import { resumeAt } from '../core/event-stream.ts'
 import { noCounters } from '../core/ledger-state.ts'
 import { createMatchIndex } from '../core/match.ts'
@@ -20,14 +19,17 @@ const tendMs = 1000
 const retryMs = 1000
 
 type Narrow = (chunk: Chunk) => Chunk
+type Look = NonNullable<ViewRequest['look']>
 
-/** What the clients of a subscription see of an event. */
-function lensOf({ match, from, where, payload, coalesce }: SubscriptionPolicy): Lens {
+const whole: Look = (event) => event
+
+/** What the clients of a subscription see of an event. What is kept from them is not in a payload that is made of it either. */
+function lensOf({ match, from, where, payload, coalesce }: SubscriptionPolicy, look: Look): Lens {
   const index = createMatchIndex<true>()
   index.add(true, match, from)
   return {
     shows: (event) => index.lookup(event.source, event.type).length > 0 && (where?.test(event) ?? true),
-    encode: (event) => (payload === undefined ? eventToJson(event) : bodyOf(event, payload)),
+    encode: (event) => (payload === undefined ? eventToJson(look(event)) : bodyOf(look(event), payload)),
     isCoalesced: coalesce !== undefined,
   }
 }
@@ -44,9 +46,10 @@ export class View implements LogView {
   readonly #platform: Platform
   readonly #log: Log
   readonly #horizon: Horizon
-  readonly #shown: ViewLog
+  /** One for all who are shown the same. */
+  readonly #logs = new Map<Look, ViewLog>()
   readonly #clients = new Map<ViewClient, { readonly token: string | undefined; readonly types: string | undefined }>()
-  readonly #around: ClientSurroundings
+  readonly #around: Omit<ClientSurroundings, 'find' | 'want'>
   readonly #narrowings = new Map<string, { readonly narrow: Narrow; users: number }>()
   readonly #ending = new AbortController()
   readonly #counts = { opened: 0, sent: 0, cut: 0, gaps: 0, refused: 0 }
@@ -67,16 +70,12 @@ export class View implements LogView {
       coalesce?.windowMs,
       () => this.#pump(),
     )
-    const head = (): Sequence => this.#horizon.position
-    this.#shown = new ViewLog(store, platform, log, { ...lensOf(spec.policy), head }, () => this.#pump())
     const counts = this.#counts
     this.#around = {
       incarnation: store.incarnation,
       heartbeatMs: spec.settings.heartbeatMs,
       patienceMs: spec.settings.patienceMs,
-      head,
-      find: (position) => this.#shown.find(position),
-      want: (position) => this.#shown.want(position),
+      head: () => this.#horizon.position,
       monotonic: () => platform.clock.monotonic(),
       sent: (count) => {
         counts.sent += count
@@ -93,21 +92,21 @@ export class View implements LogView {
 
   /** Why the log cannot be read at the moment. */
   get lastError(): string | undefined {
-    return this.#shown.lastError
+    return [...this.#logs.values()].find(({ lastError }) => lastError !== undefined)?.lastError
   }
 
   get counters(): ViewCounters {
     return { connections: this.#clients.size, ...this.#counts }
   }
 
-  enter({ after, types, token, isAllowed = () => true }: ViewRequest): ViewConnection {
+  enter({ after, types, token, look = whole, isAllowed = () => true }: ViewRequest): ViewConnection {
     this.#checkRoom(token)
     if (this.#ending.signal.aborted) return this.#over()
     const { incarnation } = this.#store
     const { position, gap } = resumeAt(after, { incarnation, oldest: this.#store.oldest(), head: this.#store.head() })
     const key = types === undefined ? undefined : [...new Set(types)].sort().join(',')
     const narrow = key === undefined ? undefined : this.#narrowing(key)
-    const client = new ViewClient(this.#around, { position, gap, narrow, isAllowed })
+    const client = new ViewClient(this.#surroundings(look), { position, gap, narrow, isAllowed })
     if (this.#clients.size === 0) this.#horizon.begin()
     this.#clients.set(client, { token, types: key })
     this.#counts.opened += 1
@@ -119,7 +118,7 @@ export class View implements LogView {
   /** Ends every connection; none begins any more. */
   close(): void {
     this.#ending.abort()
-    this.#shown.isStopped = true
+    for (const log of this.#logs.values()) log.isStopped = true
     for (const client of [...this.#clients.keys()]) client.end()
   }
 
@@ -145,9 +144,21 @@ export class View implements LogView {
     }
   }
 
+  #surroundings(look: Look): ClientSurroundings {
+    const log = this.#logs.get(look) ?? this.#openLog(look)
+    return { ...this.#around, find: (position) => log.find(position), want: (position) => log.want(position) }
+  }
+
+  #openLog(look: Look): ViewLog {
+    const lens = { ...lensOf(this.policy, look), head: () => this.#horizon.position }
+    const log = new ViewLog(this.#store, this.#platform, this.#log, lens, () => this.#pump())
+    this.#logs.set(look, log)
+    return log
+  }
+
   /** A browser that is refused never comes back; one whose stream ends does. */
   #over(): ViewConnection {
-    const client = new ViewClient(this.#around, {
+    const client = new ViewClient(this.#surroundings(whole), {
       position: 0,
       gap: undefined,
       narrow: undefined,
@@ -184,7 +195,7 @@ export class View implements LogView {
     this.#clients.delete(client)
     if (this.#clients.size > 0) return
     this.#horizon.end()
-    this.#shown.forget()
+    for (const log of this.#logs.values()) log.forget()
   }
 
   #pump(): void {

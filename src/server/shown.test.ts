@@ -116,9 +116,9 @@ describe('where events are looked at', () => {
     }
   })
 
-  test('deliveries are whole: batches have what is masked elsewhere', async () => {
+  test('batches are whole for who is shown all', async () => {
     const { read } = await opened()
-    const fetched = await read('/v1/subscriptions/work/batches', 'plain', { method: 'POST', body: '{}' })
+    const fetched = await read('/v1/subscriptions/work/batches', 'all', { method: 'POST', body: '{}' })
     expect(fetched.text).toContain('canary-4111')
   })
 

@@ -1,17 +1,35 @@
 import { AppError } from '../core/errors.ts'
 import { Event, type Json } from '../core/event.ts'
 import { changeAt, type EventPath } from '../plugin/event-path.ts'
-import type { Caller } from './auth.ts'
+import { type Caller, isAnonymous } from './auth.ts'
 import type { Call } from './context.ts'
 
 /** Stands for what is not shown. */
 export const hidden = '***'
 
+type Look = (event: Event) => Event
+
 /** What a caller sees of events where they are looked at: search, dead letters, streams of events, samples (SEC-53). */
-export function viewOf({ caller, context: { mask } }: Call): (event: Event) => Event {
-  const { payload = 'masked' } = caller
-  if (payload === 'hidden') return (event) => new Event({ ...event.record, data: undefined, meta: undefined })
-  if (payload === 'full' || mask.length === 0) return (event) => event
+export function viewOf(call: Call): Look {
+  return lookOf(call) ?? ((event) => event)
+}
+
+/** The same for who shares it with other callers: one function for all who are shown the same; undefined: all is shown. */
+export function lookOf({ caller: { payload = 'masked' }, context: { mask } }: Call): Look | undefined {
+  if (payload === 'hidden') return withoutContent
+  if (payload === 'full' || mask.length === 0) return undefined
+  const known = looks.get(mask) ?? maskingOf(mask)
+  looks.set(mask, known)
+  return known
+}
+
+const looks = new WeakMap<readonly EventPath[], Look>()
+
+function withoutContent(event: Event): Event {
+  return new Event({ ...event.record, data: undefined, meta: undefined })
+}
+
+function maskingOf(mask: readonly EventPath[]): Look {
   const originals = mask.flatMap(inOriginal)
   const [inData, inMeta] = [mask.filter(({ root }) => root === 'data'), mask.filter(({ root }) => root === 'meta')]
   return (event) => {
@@ -33,6 +51,19 @@ function inOriginal({ root, steps, text }: EventPath): EventPath[] {
 /** True when some content of events is kept from the caller. */
 export function isGuarded({ caller: { payload = 'masked' }, context: { mask } }: Call): boolean {
   return payload === 'hidden' || (payload === 'masked' && mask.length > 0)
+}
+
+/**
+ * Throws for a caller from whom content is kept, where it is handed over whole or not at all: who works with a batch would
+ * take a mask for the value, and what stages keep has no places that could be named.
+ */
+export function requireWhole(call: Call, what: string): void {
+  if (!isGuarded(call)) return
+  const who = isAnonymous(call.caller) ? 'who shows no token' : `the token ${call.caller.name}`
+  throw new AppError(
+    'forbidden',
+    `${who} is not shown all content of events, and ${what} cannot be masked: use a token with payload: full`,
+  )
 }
 
 /** Throws for a caller who is shown no content, where there is nothing else to see. */

@@ -13,9 +13,15 @@ export function deliveryView(delivery: ExplainedDelivery, isGuarded = false): un
   const isAbout = (check: string): boolean => check.startsWith('where ')
   const checks = delivery.checks.map((each) => (isAbout(each.check) ? { ...each, value: hidden } : each))
   const failed = checks.find(({ check, matched }) => !matched && isAbout(check))
-  const reason =
-    delivery.state === 'filtered' && failed !== undefined ? `${failed.check} did not match` : delivery.reason
-  return { ...delivery, reason, checks, attempts: attempts.map(withoutTexts) }
+  const isMissed = delivery.state === 'filtered' && failed !== undefined
+  // The name of its key may be the value that is kept back.
+  const inLine = delivery.state === 'held' ? 'an earlier event of its key is not settled' : delivery.reason
+  return {
+    ...delivery,
+    reason: isMissed ? `${failed.check} did not match` : inLine,
+    checks,
+    attempts: attempts.map(withoutTexts),
+  }
 }
 
 /** Numbers stay: a status or an exit code says nothing of the event. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { tokenHash } from '../../server/index.ts'
 import { createMemoryIo, type MemoryIo } from '../io.ts'
 import { main } from '../main.ts'
 
@@ -20,7 +21,7 @@ const index = pathToFileURL(join(import.meta.dirname, '../../index.ts')).href
 const sqlite = pathToFileURL(join(import.meta.dirname, '../../stores/sqlite.ts')).href
 
 /** A folder with a projection, and commands that run there. */
-async function place() {
+async function place(server: object = {}) {
   const cwd = mkdtempSync(join(tmpdir(), 'millrace-cli-'))
   onTestFinished(() => rmSync(cwd, { recursive: true, force: true }))
   const port = await freePort()
@@ -35,13 +36,14 @@ const balances = projection('balances', {
   fold: ({ balance }, event: never) => ({ balance: balance + ${version} * event.data.amount }),
   version: ${version},
 })
-export default { store: sqlite({ path: './events.db' }), server: { port: ${port} }, subscriptions: { balances, plain: {} } }
+export default { store: sqlite({ path: './events.db' }), server: { port: ${port}, ...${JSON.stringify(server)} }, subscriptions: { balances, plain: {} } }
 `,
       { mode: 0o600 },
     )
   configure(1)
+  const env: Record<string, string> = {}
   const millrace = async (...argv: readonly string[]): Promise<MemoryIo> => {
-    const io = createMemoryIo({ cwd, env: {} })
+    const io = createMemoryIo({ cwd, env })
     await main([...argv, ...(argv.includes('--config') ? [] : ['--config', 'v1.ts'])], io)
     return io
   }
@@ -66,7 +68,7 @@ export default { store: sqlite({ path: './events.db' }), server: { port: ${port}
     const { status } = await fetch(`http://127.0.0.1:${port}/v1/events`, { method: 'POST', headers, body })
     expect(status).toBe(201)
   }
-  return { millrace, run, pay, configure }
+  return { millrace, env, run, pay, configure }
 }
 
 // S3-14
@@ -127,4 +129,36 @@ test('rebuilds with progress to its end, in a running server or when the pipelin
   const anna = async () => (await millrace('state', 'balances', 'projection', 'anna', '--config', 'v2.ts')).stdout
   while (!(await anna()).includes('12')) await new Promise((resolve) => setTimeout(resolve, 5))
   await stop()
+})
+
+// SEC-53
+test('with a mask, state is for a token that is shown all, which the environment may give', async () => {
+  const token = { name: 'ops', hash: tokenHash('ops-token-0123456789abcdef'), scopes: ['read'], payload: 'full' }
+  const { millrace, env, run } = await place({ mask: ['data.card'], tokens: [token] })
+  const end = await run()
+  await millrace(
+    'publish',
+    '--source',
+    's',
+    '--id',
+    '1',
+    '--type',
+    'paid',
+    '--subject',
+    'anna',
+    '--data',
+    '{"amount":5}',
+  )
+  const look = async () => {
+    delete env['MILLRACE_TOKEN']
+    const refused = await millrace('state', 'balances', 'projection')
+    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('use a token with payload: full')])
+    env['MILLRACE_TOKEN'] = 'ops-token-0123456789abcdef'
+    expect((await millrace('state', 'balances', 'projection')).exitCode).toBe(0)
+    env['MILLRACE_TOKEN'] = 'another'
+    expect((await millrace('state', 'balances', 'projection')).stderr).toMatch(/^error unauthorized/)
+  }
+  await look()
+  await end()
+  await look()
 })

@@ -6,11 +6,11 @@ import type { Batches, FetchedBatch } from '../../runtime/batches.ts'
 import type { confirmCall, extendCall, fetchCall, releaseCall } from '../batch-shapes.ts'
 import type { Call } from '../context.ts'
 import { type Answer, json } from '../http.ts'
-import { requireContent } from '../shown.ts'
+import { requireWhole } from '../shown.ts'
 
 /** `POST /v1/subscriptions/{name}/batches`: the next batch, as soon as there is one. */
 export async function fetchBatch(call: Call): Promise<Answer> {
-  requireContent(call.caller)
+  requireWhole(call, 'a batch')
   const { limit, wait, lease } = call.body as SchemaOutput<typeof fetchCall>
   const batches = batchesOf(call)
   const ask = (signal?: AbortSignal) => batches.fetchBatch({ limit, waitMs: wait, leaseMs: lease, signal })

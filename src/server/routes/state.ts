@@ -4,7 +4,7 @@ import type { RebuildAction } from '../../runtime/rebuild/face.ts'
 import type { Call } from '../context.ts'
 import { type Answer, json } from '../http.ts'
 import { recorded } from '../recorded.ts'
-import { requireContent } from '../shown.ts'
+import { requireWhole } from '../shown.ts'
 import type { rebuildCall, stateSearch } from '../state-shapes.ts'
 
 export async function listState(call: Call): Promise<Answer> {
@@ -68,7 +68,7 @@ async function control(call: Call, action: RebuildAction): Promise<Answer> {
 }
 
 async function stageOf(call: Call): Promise<string> {
-  requireContent(call.caller)
+  requireWhole(call, 'what a stage keeps')
   const stage = call.params[1]!
   const known = await call.context.pipeline.stateStages(nameOf(call))
   if (known.includes(stage)) return stage

@@ -3,7 +3,7 @@ import { isAnonymous } from '../auth.ts'
 import type { Call } from '../context.ts'
 import { type Answer, headerOf } from '../http.ts'
 import type { streamSearch } from '../schemas.ts'
-import { requireContent } from '../shown.ts'
+import { lookOf, requireContent } from '../shown.ts'
 
 // Proxies that know the header pass every event on at once.
 const headers = { 'X-Accel-Buffering': 'no' }
@@ -20,6 +20,7 @@ export function streamSubscription(call: Call): Answer {
     // A browser that comes back to the same address sends the newer position in the header.
     after: headerOf(request, 'last-event-id') || after,
     types: type,
+    look: lookOf(call),
     token: isAnonymous(caller) ? undefined : caller.name,
     // A token that ends or is taken back ends its streams too (SEC-46).
     isAllowed: () => context.auth.isCurrent(caller),
