@@ -160,7 +160,7 @@ export function eventPrinter(
 
 export const eventColumns: readonly Column<WireEvent>[] = [
   { title: 'sequence', value: ({ sequence }) => sequence, isNumber: true },
-  { title: 'recorded (UTC)', value: ({ recordedtime }) => clock(recordedtime), style: () => 'dim' },
+  { title: 'recorded (UTC)', value: ({ recordedtime }) => clock(recordedtime), isWhole: true, style: () => 'dim' },
   { title: 'source', value: ({ source }) => source },
   { title: 'type', value: ({ type }) => type, style: () => 'cyan' },
   { title: 'subject', value: ({ subject }) => subject },

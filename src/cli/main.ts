@@ -5,15 +5,21 @@ import { commandTable } from './command-table.ts'
 import { type CliIo, processIo } from './io.ts'
 import { printError } from './print-error.ts'
 
+const longestTimerMs = 2 ** 31 - 1
+
 /** Runs one command line. Never throws: what goes wrong is printed, and the exit code is set through `io`. */
 export async function main(argv: readonly string[], io: CliIo = processIo()): Promise<void> {
   const isJson = argv.includes('--json')
+  // Timers of a pipeline hold no process: without this a command on a store, with nothing else to wait for, would just end.
+  const alive = setInterval(() => undefined, longestTimerMs)
   try {
     const program = await programFor(argv, io)
     await program.parseAsync(argv, { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) printUsage(error, io, isJson)
     else printError(io, error, isJson)
+  } finally {
+    clearInterval(alive)
   }
 }
 
@@ -27,6 +33,7 @@ async function programFor(argv: readonly string[], io: CliIo): Promise<Command> 
     .option('--no-env-file', 'leave the .env beside the configuration unread')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({

@@ -31,7 +31,7 @@ export const replayColumns: readonly Column<ReplayStatus>[] = [
   },
   { title: 'rate', value: ({ rate }) => rate, isNumber: true },
   { title: 'left', value: ({ etaSeconds }) => (etaSeconds === undefined ? undefined : span(etaSeconds * 1000)) },
-  { title: 'begun (UTC)', value: ({ createdAt }) => clock(createdAt), style: () => 'dim' },
+  { title: 'begun (UTC)', value: ({ createdAt }) => clock(createdAt), isWhole: true, style: () => 'dim' },
 ]
 
 /** What came of a replay, in a sentence or two. */

@@ -107,5 +107,7 @@ function attemptLines(io: Painter, { state, attempts, attemptCount }: WireDelive
 function detailText(detail: WireAttempt['detail']): string | undefined {
   const facts = Object.entries(detail ?? {}).filter(([name]) => name !== 'durationMs')
   if (facts.length === 0) return undefined
-  return facts.map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`).join(', ')
+  return facts
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value.trimEnd() : JSON.stringify(value)}`)
+    .join(', ')
 }

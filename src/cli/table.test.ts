@@ -51,3 +51,26 @@ test('colours are for terminals only, and NO_COLOR ends them', () => {
   expect(paint({ isTty: true, env: { NO_COLOR: '1' } }, 'red', 'x')).toBe('x')
   expect(paint({ isTty: false, env: {} }, 'red', 'x')).toBe('x')
 })
+
+const wide: readonly Column<Row>[] = [
+  { title: 'name', value: ({ name }) => name },
+  { title: 'at', value: () => '2026-01-01 12:00:00.000', isWhole: true },
+  { title: 'dead', value: () => 0, isNumber: true },
+  { title: 'events', value: ({ events }) => events, isNumber: true },
+  { title: 'why', value: ({ why }) => why },
+]
+
+test('no line of a table is longer than the terminal: what says nothing goes first, and times stay whole', () => {
+  const rows = [{ name: 'n'.repeat(30), events: 1_234, why: 'y'.repeat(30) }]
+  expect(table({ ...plain, columns: 60 }, wide, rows)).toBe(
+    `name              at                       events  why\n${'n'.repeat(15)}…  2026-01-01 12:00:00.000   1,234  ${'y'.repeat(7)}…\n`,
+  )
+  expect(table({ ...plain, columns: 200 }, wide, rows)).toContain('dead')
+})
+
+test('texts are wrapped between words where that is asked for', () => {
+  const rows = [{ name: 'a', events: 1, why: 'one two three four five six' }]
+  expect(table({ ...plain, columns: 30 }, columns.slice(0, 3), rows, { isWrapped: true })).toBe(
+    'name  events  why\na          1  one two three\n              four five six\n',
+  )
+})

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { escapeControl } from '../io/escape.ts'
 import type { CliIo } from './io.ts'
+import { fitColumns, wrapped } from './table-fit.ts'
 
 export type Style = Parameters<typeof styleText>[0]
 
@@ -14,47 +15,77 @@ export interface Column<Row> {
   readonly value: (row: Row) => string | number | undefined
   /** Right-aligned, with separators of thousands. */
   readonly isNumber?: boolean
+  /** True when it is never cut, such as a time. */
+  readonly isWhole?: boolean
   readonly style?: (row: Row) => Style | undefined
 }
 
-/** Rows as a table: numbers to the right; on a terminal the last column is cut at its edge. */
+/** Rows as a table: numbers to the right. On a terminal it is fitted to it: texts are cut, or wrapped with `isWrapped`. */
 export function table<Row>(
   io: Pick<CliIo, 'isTty' | 'env' | 'columns'>,
   columns: readonly Column<Row>[],
   rows: readonly Row[],
+  { isWrapped = false } = {},
 ): string {
-  const cells = rows.map((row) => columns.map(({ value }) => cell(value(row))))
-  const widths = columns.map(({ title }, i) => Math.max(width(title), ...cells.map((line) => width(line[i]!))))
-  return [columns.map(({ title }) => title), ...cells]
-    .map((line, n) => {
-      const parts = fitted(line, columns, widths, io.columns)
-      if (n === 0) return paint(io, 'bold', parts.join('  ').trimEnd())
-      const painted = parts.map((text, i) => {
-        const style = columns[i]!.style?.(rows[n - 1]!)
-        return style === undefined ? text : paint(io, style, text)
+  const values = rows.map((row) => columns.map(({ value }) => value(row)))
+  const cells = values.map((line) => line.map(cell))
+  const known = columns.map(({ title, isNumber = false, isWhole = false }, i) => ({
+    width: Math.max(width(title), ...cells.map((line) => width(line[i]!))),
+    isNumber,
+    isWhole,
+    isEmpty: values.every((line) => line[i] === undefined || line[i] === 0),
+  }))
+  const widths =
+    io.columns === undefined ? known.map((column) => column.width) : fitColumns(known, io.columns, isWrapped)
+  const lineOf = (line: readonly string[], styleOf: (i: number) => Style | undefined): string =>
+    line
+      .flatMap((text, i) => {
+        const room = widths[i]
+        if (room === undefined) return []
+        const aligned = padded(cut(text, room), room, columns[i]!.isNumber === true)
+        const style = styleOf(i)
+        const isLast = widths.findLastIndex((each) => each !== undefined) === i
+        const shown = isLast ? aligned.trimEnd() : aligned
+        return [style === undefined ? shown : paint(io, style, shown)]
       })
-      return painted.join('  ').trimEnd()
-    })
-    .map((line) => `${line}\n`)
-    .join('')
+      .join('  ')
+      .trimEnd()
+  const head = paint(
+    io,
+    'bold',
+    lineOf(
+      columns.map(({ title }) => title),
+      () => undefined,
+    ),
+  )
+  const body = cells.flatMap((line, n) => {
+    const parts = isWrapped
+      ? line.map((text, i) => wrapped(text, widths[i] ?? text.length))
+      : line.map((text) => [text])
+    return Array.from({ length: Math.max(...parts.map(({ length }) => length)) }, (_, k) =>
+      lineOf(
+        parts.map((part) => part[k] ?? ''),
+        (i) => columns[i]!.style?.(rows[n]!),
+      ),
+    )
+  })
+  return [head, ...body].map((line) => `${line}\n`).join('')
 }
 
-function fitted<Row>(
-  line: readonly string[],
-  columns: readonly Column<Row>[],
-  widths: readonly number[],
-  terminal: number | undefined,
-): string[] {
-  let used = 0
-  return line.map((text, i) => {
-    const isLast = i === line.length - 1
-    const room = isLast && terminal !== undefined ? Math.max(8, terminal - used - 1) : undefined
-    used += widths[i]! + 2
-    const gap = ' '.repeat(Math.max(0, widths[i]! - width(text)))
-    if (columns[i]!.isNumber === true) return gap + text
-    if (isLast) return room !== undefined && text.length > room ? `${text.slice(0, room - 1)}…` : text
-    return text + gap
-  })
+function padded(text: string, room: number, isNumber: boolean): string {
+  const gap = ' '.repeat(Math.max(0, room - width(text)))
+  return isNumber ? gap + text : text + gap
+}
+
+/** Cut to so many columns, with a mark that something is missing. */
+function cut(text: string, room: number): string {
+  if (width(text) <= room) return text
+  let shown = ''
+  for (const character of text) {
+    if (width(shown + character) > room - 1) break
+    shown += character
+  }
+  return `${shown}…`
 }
 
 function cell(value: string | number | undefined): string {

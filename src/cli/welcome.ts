@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { basename, relative, resolve } from 'node:path'
 import type { Store } from '../plugin/store.ts'
 import type { CliIo } from './io.ts'
-import { count } from './numbers.ts'
+import { counted } from './numbers.ts'
 import type { Settings } from './settings.ts'
 import { clean, paint } from './table.ts'
 import { invitations } from './to-try.ts'
@@ -12,7 +12,7 @@ export function welcome(io: CliIo, settings: Settings, store: Store, url: string
   const bold = (text: string): string => paint(io, 'bold', text)
   const command = (text: string): string => `${commandLine(io, url)} ${text}${configOption(io, settings)}`
   return [
-    `${bold('Millrace runs')} at ${bold(url)}   store: ${store.type}, durability: ${store.durability}, ${count(store.head())} events`,
+    `${bold('Millrace runs')} at ${bold(url)}   store: ${store.type}, durability: ${store.durability}, ${counted(store.head(), 'event')}`,
     '',
     ...partLines(settings, bold),
     '',

@@ -22,6 +22,7 @@ describe('an issue as one line', () => {
   test('is the message alone when nothing else is known', () => {
     expect(formatIssue({ code: 'event-invalid', message: 'id is missing', path: [] })).toBe('id is missing')
     expect(formatIssue({ code: 'event-invalid', message: 'id is missing' })).toBe('id is missing')
+    expect(formatIssue({ code: 'event-invalid', message: 'id is missing', path: ['id'] })).toBe('id is missing')
   })
   test('a path quotes what is no plain word', () => {
     expect(formatPath([0, 'a', 'b-c', '', 'x.y'])).toBe('[0].a.b-c[""]["x.y"]')

@@ -21,7 +21,9 @@ export interface Issue {
 /** The issue as one line, place first so that editors can jump to it: `file:line:column: path: message`. */
 export function formatIssue(issue: Issue): string {
   const place = [issue.file, issue.line, issue.column].filter((part) => part !== undefined).join(':')
-  const path = issue.path === undefined ? '' : formatPath(issue.path)
+  const whole = issue.path === undefined ? '' : formatPath(issue.path)
+  // Many messages begin with the name of what they are about.
+  const path = issue.message.startsWith(`${whole} `) ? '' : whole
   const head = [place, path, issue.message].filter((part) => part !== '').join(': ')
   const hint = issue.suggestion === undefined ? '' : `; did you mean ${issue.suggestion}?`
   const list = issue.available === undefined ? '' : ` (available: ${issue.available.join(', ')})`

@@ -4,7 +4,7 @@ import type { PipelineStats } from './api.ts'
 export function formatStats(stats: Omit<PipelineStats, 'toString'>): string {
   const { stored, duplicate, conflict, refused, quarantined } = stats.published
   const lines = [
-    `log: ${stats.head} events, durability ${stats.durability}, up ${Math.round(stats.uptimeSeconds)} s`,
+    `log: ${stats.head} ${stats.head === 1 ? 'event' : 'events'}, durability ${stats.durability}, up ${Math.round(stats.uptimeSeconds)} s`,
     `published: ${stored} stored, ${duplicate} duplicate, ${conflict} conflict, ${refused} refused, ${quarantined} quarantined`,
   ]
   const rows = Object.values(stats.subscriptions).map(({ name, state, lag, open, counters, view, tap }) =>

@@ -156,6 +156,17 @@ test('beside a process without a reachable server, reading works and writing exp
   expect((await running.ended).code).toBe(0)
 })
 
+test('a dry run of a replay counts in the store where no server runs', { timeout: 60_000 }, async () => {
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  await post(order)
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(0)
+  const { code, out, err } = await folder.millrace(['replay', 'orders', '--from', '1', '--dry-run'])
+  expect(err).toBe('')
+  expect(out).toContain('makes 1 delivery to orders')
+  expect(code).toBe(0)
+})
+
 test('a port that is taken stops the start and says what to do', { timeout: 60_000 }, async () => {
   const running = await folder.start(['run'], 'Ctrl-C stops.')
   const other = await createFolder(config.replaceAll('PORT', String(folder.port)))

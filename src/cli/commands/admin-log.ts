@@ -13,7 +13,7 @@ interface LogOptions extends CommonOptions {
 
 const columns: readonly Column<AdminEntry>[] = [
   { title: 'number', value: ({ number }) => number, isNumber: true },
-  { title: 'at (UTC)', value: ({ at }) => clock(at), style: () => 'dim' },
+  { title: 'at (UTC)', value: ({ at }) => clock(at), isWhole: true, style: () => 'dim' },
   { title: 'actor', value: ({ actor }) => actor },
   { title: 'action', value: ({ action }) => action },
   { title: 'subscription', value: ({ subscription }) => subscription },

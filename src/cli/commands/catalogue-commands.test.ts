@@ -94,7 +94,7 @@ describe('check', () => {
 
 describe('init', () => {
   test('writes a configuration that passes the check, for this user only', async () => {
-    expect((await run('init')).out).toContain('Next: millrace run')
+    expect((await run('init')).out).toContain('Next: npx millrace run')
     expect(await run('check')).toMatchObject({
       code: 0,
       out: 'ok millrace.yaml: store sqlite, 2 sources, 1 subscription\n',

@@ -120,7 +120,7 @@ async function list(io: CliIo, api: Api, name: string, options: DeadOptions): Pr
       io,
       [
         { title: 'sequence', value: ({ sequence }) => String(sequence), isNumber: true },
-        { title: 'died (UTC)', value: ({ diedAt }) => clock(diedAt), style: () => 'dim' },
+        { title: 'died (UTC)', value: ({ diedAt }) => clock(diedAt), isWhole: true, style: () => 'dim' },
         { title: 'attempts', value: ({ attemptCount }) => attemptCount, isNumber: true },
         { title: 'type', value: ({ event }) => event?.type, style: () => 'cyan' },
         { title: 'subject', value: ({ event }) => event?.subject },

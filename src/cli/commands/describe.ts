@@ -14,7 +14,7 @@ export function register(program: Command, io: CliIo): void {
   program
     .command('describe')
     .argument('<name>', 'the name of a source, sink, stage or store')
-    .description('describe a plug-in: what it does, its options, a starting configuration')
+    .description('Describe a plug-in: what it does, its options, a starting configuration.')
     .action((name: string, _: unknown, command: Command) =>
       describe(io, name, optionsOf<CommonOptions>(command).json === true),
     )
@@ -113,6 +113,7 @@ function optionTable(io: CliIo, declaration: AnyDeclaration): string {
       { title: 'MEANS', value: ({ description }) => description },
     ],
     rows,
+    { isWrapped: true },
   )
 }
 

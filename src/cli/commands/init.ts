@@ -11,7 +11,7 @@ export function register(program: Command, io: CliIo): void {
   program
     .command('init')
     .argument('[dir]', 'the folder to write into (default: the working directory)')
-    .description('write a commented starter configuration that runs')
+    .description('Write a commented starter configuration that runs.')
     .action((directory: string | undefined, _: unknown, command: Command) =>
       init(io, directory ?? '.', optionsOf<CommonOptions>(command).json === true),
     )
@@ -42,5 +42,5 @@ function init(io: CliIo, written: string, json: boolean): void {
     return
   }
   const given = shown(config) === 'millrace.yaml' ? '' : ` ${shown(config)}`
-  io.out(`Wrote ${shown(config)} and ${shown(schema)} (for editors).\nNext: millrace run${given}`)
+  io.out(`Wrote ${shown(config)} and ${shown(schema)} (for editors).\nNext: npx millrace run${given}`)
 }

@@ -10,7 +10,7 @@ export function register(program: Command, io: CliIo): void {
   program
     .command('list')
     .argument('[kind]', 'sources, sinks, stages or stores')
-    .description('list the built-in plug-ins')
+    .description('List the built-in plug-ins.')
     .action((kind: string | undefined, _: unknown, command: Command) => {
       list(
         io,

@@ -13,7 +13,7 @@ export function register(program: Command, io: CliIo): void {
     .command('new')
     .argument('<kind>', 'source, stage, sink or store')
     .argument('<name>', 'its name, for example my-sink')
-    .description('write a plug-in file to start from; it is named in the configuration by its path')
+    .description('Write a plug-in file to start from; it is named in the configuration by its path.')
     .option('--dir <dir>', 'the folder to write into', '.')
     .action((kind: string, name: string, _: unknown, command: Command) => {
       const options = optionsOf<CommonOptions & { dir: string }>(command)

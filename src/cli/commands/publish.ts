@@ -45,7 +45,7 @@ export function register(program: Command, io: CliIo): void {
     .option('--data <json>', 'for one event: its data as JSON')
     .addHelpText(
       'after',
-      '\nEvents that are stored already are counted as duplicates: an interrupted publish can be run again.',
+      '\nEvents that are stored already are counted as duplicates: an interrupted publish can be\nrun again.',
     )
     .action(async (file: string | undefined, _options: unknown, command: Command) => {
       const options = optionsOf<PublishOptions>(command)

@@ -35,7 +35,7 @@ export function register(program: Command, io: CliIo): void {
     .option('--require <compatibility>', 'fail unless the change is at least this: backward, forward or full')
     .addHelpText(
       'after',
-      '\nfull: both directions. backward: who knows the new schema reads old data. forward: who knows the old one reads new\ndata. breaking: neither, and exit code 1.',
+      '\nfull: both directions. backward: who knows the new schema reads old data.\nforward: who knows the old one reads new data. breaking: neither, exit code 1.',
     )
     .action((old: string, next: string, _options: unknown, command: Command) =>
       checkSchemas(io, old, next, optionsOf<CheckOptions>(command)),

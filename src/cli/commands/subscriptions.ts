@@ -70,7 +70,7 @@ export const subscriptionColumns: readonly Column<SubscriptionStatus>[] = [
     value: ({ oldestAgeSeconds }) => (oldestAgeSeconds > 0 ? span(oldestAgeSeconds * 1_000) : undefined),
     isNumber: true,
   },
-  { title: 'from', value: ({ from }) => from?.join(', ') ?? 'any source' },
+  { title: 'from', value: ({ from }) => from?.join(', ') ?? '*' },
   { title: 'match', value: ({ match }) => (match.length === 0 ? undefined : match.join(', ')) },
   { title: 'sink', value: ({ sink, view }) => (view === undefined ? sink : `${sink} (${view.connections} connected)`) },
 ]
