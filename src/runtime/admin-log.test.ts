@@ -34,6 +34,23 @@ describe('the admin log', () => {
     expect(seen).toEqual(Array.from({ length: 205 }, (_, i) => 205 - i))
   })
 
+  // SEC-56
+  test('has what was begun when the process died, once, and nothing of what was refused', async () => {
+    const store = await open()
+    const log = adminLogOf(store)
+    await log.begin('one', entry('done'), at)
+    await log.end('one', { ...entry('done'), facts: { n: 1 } }, at)
+    await log.begin('two', entry('refused'), at)
+    await log.forget('two')
+    await log.begin('three', entry('written'), at)
+    await log.append(entry('written'), at)
+    await log.begin('four', entry('cut-off'), at)
+    for (let start = 0; start < 2; start++) await adminLogOf(again(store)).recover()
+    const found = await adminLogOf(again(store)).list(10)
+    expect(found.map(({ actor }) => actor)).toEqual(['cut-off', 'written', 'done'])
+    expect(found[0]).toMatchObject({ at, facts: { end: expect.stringMatching(/^unknown/) } })
+  })
+
   test('goes on with its numbers when a crash left the note of the block behind', async () => {
     for (const count of [99, 100, 101]) {
       const store = await open()

@@ -3,6 +3,8 @@ import type { Store } from '../plugin/store.ts'
 
 /** Where it is stored: beside the state of sources, under a name that none can have. */
 const place = 'millrace:/admin-log'
+/** What was begun and has not ended, each under an id of its own. */
+const begunPlace = 'millrace:/admin-begun'
 /** Entries with one prefix: what is read at once. */
 const blockSize = 100
 const digits = 15
@@ -52,6 +54,16 @@ export interface AdminEntry extends AdminAction {
 
 /** The entries of a store. They are only ever added to. */
 export interface AdminLog {
+  /**
+   * Resolves when it is stored that somebody is about to do this; `id` is used once. What a process leaves behind that died
+   * before the end of it becomes an entry when the next one begins something, or asks with `recover`.
+   */
+  begin(id: string, action: AdminAction, at: string): Promise<void>
+  /** It was done: resolves when the entry is stored. */
+  end(id: string, action: AdminAction, at: string): Promise<number>
+  /** It was refused, and nothing was done. */
+  forget(id: string): Promise<void>
+  recover(): Promise<void>
   /** Resolves when the entry is stored. */
   append(action: AdminAction, at: string): Promise<number>
   /** The newest first; `after` is the number of the last one seen. */
@@ -74,7 +86,25 @@ function createAdminLog(store: Store): AdminLog {
   let last: number | undefined
   let writing: Promise<unknown> = Promise.resolve()
   const lastOf = async (): Promise<number> => last ?? findLast(store)
-  return {
+  let recovered: Promise<void> | undefined
+  const log: AdminLog = {
+    async begin(id, action, at) {
+      await log.recover()
+      await store.state.set(begunPlace, id, JSON.stringify({ at, ...action }))
+    },
+    async end(id, action, at) {
+      const number = await log.append(action, at)
+      await store.state.delete(begunPlace, id)
+      return number
+    },
+    forget: (id) => store.state.delete(begunPlace, id),
+    recover() {
+      recovered ??= recoverBegun(store, log).catch((error: unknown) => {
+        recovered = undefined
+        throw error
+      })
+      return recovered
+    },
     append(action, at) {
       const write = async (): Promise<number> => {
         const number = (await lastOf()) + 1
@@ -106,6 +136,29 @@ function createAdminLog(store: Store): AdminLog {
       return found.slice(0, limit)
     },
   }
+  return log
+}
+
+/** What an earlier process began and did not see the end of; its last entry may be there already. */
+async function recoverBegun(store: Store, log: AdminLog): Promise<void> {
+  const left = await store.state.list(begunPlace)
+  if (left.length === 0) return
+  const known = new Set(
+    (await log.list(blockSize)).map(({ number: _, after: _after, facts: _facts, ...rest }) => keyText(rest)),
+  )
+  for (const { key, value } of left) {
+    const { at, ...action } = JSON.parse(value) as AdminAction & { readonly at: string }
+    if (!known.has(keyText({ at, ...action })))
+      await log.append(
+        { ...action, facts: { end: 'unknown: the process ended before it was done, or written down' } },
+        at,
+      )
+    await store.state.delete(begunPlace, key)
+  }
+}
+
+function keyText({ at, actor, action, subscription }: AdminAction & { readonly at: string }): string {
+  return JSON.stringify([at, actor, action, subscription])
 }
 
 /** The number of the newest entry. The block that is noted may be one behind, after a crash. */

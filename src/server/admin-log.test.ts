@@ -7,7 +7,8 @@ import { pull } from '../sinks/pull.ts'
 import { webhook } from '../sinks/webhook.ts'
 import { memory } from '../stores/memory.ts'
 import { tokenHash } from './auth.ts'
-import { adminToken, as, limits, shop } from './server.test-support.ts'
+import { createHandler } from './handler.ts'
+import { adminToken, as, limits, shop, withMembers } from './server.test-support.ts'
 import { openServer } from './server.ts'
 
 const boss = { name: 'boss', hash: tokenHash('boss-token'), scopes: ['read', 'admin'] } as const
@@ -102,6 +103,24 @@ describe('the admin log', () => {
     const text = JSON.stringify(found)
     for (const hidden of [secret, JSON.parse(rotated.text).secret, 'header-credential', 'path-one', 'path-two'])
       expect(text).not.toContain(hidden)
+  })
+
+  test('knows what was begun before anything is done', async () => {
+    // SEC-56
+    const gate = Promise.withResolvers<void>()
+    const pipeline = await openPipeline({ store: memory(), subscriptions: { crm: { sink: pull() } } })
+    onTestFinished(() => pipeline.stop({ deadline: '1s' }))
+    const pausing = withMembers(pipeline, { pause: () => gate.promise })
+    const handler = createHandler(pausing, { limits, adminToken })
+    const answer = handler(
+      new Request('http://127.0.0.1/v1/subscriptions/crm/pause', { method: 'POST', headers: as(adminToken) }),
+    )
+    const begun = () => pipeline.store.state.list('millrace:/admin-begun')
+    await expect.poll(begun).toHaveLength(1)
+    expect(JSON.parse((await begun())[0]!.value)).toMatchObject({ actor: 'admin', action: 'subscription.paused' })
+    gate.resolve()
+    expect((await answer).status).toBe(200)
+    expect(await begun()).toEqual([])
   })
 
   test('has nothing of what was refused, and cannot be changed', async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { AppError } from '../core/errors.ts'
 import { type Json, timeText } from '../core/event.ts'
 import { type AdminVerb, adminLogOf } from '../runtime/admin-log.ts'
@@ -5,11 +6,12 @@ import type { Call } from './context.ts'
 
 /**
  * Does what an administrator asks for and writes down who did it, with what was there before and after: in the admin log of
- * the store before the answer goes out, and in the log of the process. What was refused is not written down.
+ * the store, its beginning before anything is done and its end before the answer goes out, and in the log of the process.
+ * What was refused is not written down. `action` may depend on what was there before.
  */
 export async function recorded<T>(
   call: Call,
-  action: (result: T) => AdminVerb,
+  action: AdminVerb | ((before: Json | undefined) => AdminVerb),
   task: () => Promise<T>,
   factsOf: (result: T) => object = () => ({}),
 ): Promise<T> {
@@ -17,19 +19,24 @@ export async function recorded<T>(
   // Routes of administrators begin with the name of a subscription, or have none.
   const subscription = call.request.path.startsWith('/v1/subscriptions/') ? params[0] : undefined
   const before = await seen(call, subscription)
-  const result = await task()
-  const verb = action(result)
+  const verb = typeof action === 'string' ? action : action(before)
+  const log = adminLogOf(context.pipeline.store)
+  const [id, at] = [randomUUID(), timeText(Date.now())]
+  const begun = { actor: caller.name, action: verb, subscription, before }
+  await log.begin(id, begun, at)
+  let result: T
+  try {
+    result = await task()
+  } catch (error) {
+    // Of what may be done all the same, what was begun stays, and is an entry after the next start.
+    const isUnknown = error instanceof AppError && error.code === 'store-indeterminate'
+    if (!isUnknown) await log.forget(id).catch(() => undefined)
+    throw error
+  }
   const facts = factsOf(result)
   const after = await seen(call, subscription)
-  const entry = {
-    actor: caller.name,
-    action: verb,
-    subscription,
-    before,
-    after,
-    ...(Object.keys(facts).length > 0 && { facts: facts as Json }),
-  }
-  await adminLogOf(context.pipeline.store).append(entry, timeText(Date.now()))
+  const entry = { ...begun, after, ...(Object.keys(facts).length > 0 && { facts: facts as Json }) }
+  await log.end(id, entry, at)
   context.log.info(`admin: ${verb}`, { subscription, by: caller.name, ...facts })
   return result
 }

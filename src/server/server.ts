@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { AppError, messageOf } from '../core/errors.ts'
 import { isLoopbackHost } from '../core/loopback.ts'
+import { adminLogOf } from '../runtime/admin-log.ts'
 import type { Pipeline } from '../runtime/api.ts'
 import type { Token } from './auth.ts'
 import type { FaceOptions, ServerContext } from './context.ts'
@@ -54,6 +55,11 @@ export async function openServer(pipeline: Pipeline, options: ServerOptions): Pr
   const { server, stopSweep } = nodeServer(context, options)
   const sockets = socketsOf(server)
   await listen(server, options)
+  await adminLogOf(pipeline.store)
+    .recover()
+    .catch((error: unknown) =>
+      context.log.warn('reading what administrators had begun failed', { reason: messageOf(error) }),
+    )
   const { port } = server.address() as AddressInfo
   let closing: Promise<void> | undefined
   return {

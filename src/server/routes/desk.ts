@@ -30,7 +30,7 @@ export async function putSubscription(call: Call): Promise<Answer> {
   const config = call.body as SubscriptionConfig
   const made = await recorded(
     call,
-    ({ isNew }) => (isNew ? 'subscription.made' : 'subscription.changed'),
+    (before) => (before === undefined ? 'subscription.made' : 'subscription.changed'),
     () => pipeline.subscribe(nameOf(call), config, expected(call)),
   )
   const { subscription, secret } = made
@@ -41,10 +41,8 @@ export async function dropSubscription(call: Call): Promise<Answer> {
   const { pipeline } = call.context
   const name = nameOf(call)
   const { origin } = await pipeline.subscription(name)
-  await recorded(
-    call,
-    () => 'subscription.dropped',
-    () => (origin === 'api' ? pipeline.unsubscribe(name, expected(call)) : pipeline.drop(name)),
+  await recorded(call, 'subscription.dropped', () =>
+    origin === 'api' ? pipeline.unsubscribe(name, expected(call)) : pipeline.drop(name),
   )
   return { status: 204 }
 }
@@ -52,7 +50,7 @@ export async function dropSubscription(call: Call): Promise<Answer> {
 export async function testSubscription(call: Call): Promise<Answer> {
   const { messageId, ...attempt } = await recorded(
     call,
-    () => 'subscription.tested',
+    'subscription.tested',
     () => call.context.pipeline.testDelivery(nameOf(call)),
     ({ outcome, messageId: id }) => ({ outcome, messageId: id }),
   )
@@ -64,7 +62,7 @@ export async function rotateSecret(call: Call): Promise<Answer> {
   const lasts = overlap === undefined ? undefined : formatDuration(overlap)
   const { etag: version, ...rotated } = await recorded(
     call,
-    () => 'secret.rotated',
+    'secret.rotated',
     () => call.context.pipeline.rotateSecret(nameOf(call), { overlap: lasts, secret }),
     ({ oldUntil }) => ({ oldUntil }),
   )
@@ -73,14 +71,7 @@ export async function rotateSecret(call: Call): Promise<Answer> {
 
 export async function rotateSecretKey(call: Call): Promise<Answer> {
   const rotate = () => call.context.pipeline.rotateSecretKey()
-  return json(
-    await recorded(
-      call,
-      () => 'secret-key.rotated',
-      rotate,
-      (answer) => ({ ...answer }),
-    ),
-  )
+  return json(await recorded(call, 'secret-key.rotated', rotate, (answer) => ({ ...answer })))
 }
 
 function etag(version: string): Readonly<Record<string, string>> {

@@ -23,7 +23,7 @@ export async function startReplay(call: Call): Promise<Answer> {
   }
   const replay = await recorded(
     call,
-    () => 'replay.started',
+    'replay.started',
     () => pipeline.replay(name, options),
     ({ id, from, to }) => ({ ...options, replay: id, from, to }),
   )
@@ -57,14 +57,7 @@ const verbs = { pause: 'replay.paused', resume: 'replay.resumed', cancel: 'repla
 
 async function control(call: Call, action: ReplayAction): Promise<Answer> {
   const act = () => call.context.pipeline.controlReplay(nameOf(call), idOf(call), action)
-  return json(
-    await recorded(
-      call,
-      () => verbs[action],
-      act,
-      ({ id, state }) => ({ replay: id, state }),
-    ),
-  )
+  return json(await recorded(call, verbs[action], act, ({ id, state }) => ({ replay: id, state })))
 }
 
 function nameOf({ params }: Call): string {

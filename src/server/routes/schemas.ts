@@ -15,7 +15,7 @@ export async function redriveQuarantined(call: Call): Promise<Answer> {
     throw new AppError('bad-request', `the sequence in the address is not a whole number above 0: ${echo(text)}`)
   const result = await recorded(
     call,
-    () => 'quarantined.redriven',
+    'quarantined.redriven',
     () => pipeline.redriveQuarantined(sequence),
     ({ status }) => ({ sequence, status }),
   )

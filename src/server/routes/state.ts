@@ -34,7 +34,7 @@ export async function readStateEntry(call: Call): Promise<Answer> {
 export async function startRebuild(call: Call): Promise<Answer> {
   const status = await recorded(
     call,
-    () => 'rebuild.started',
+    'rebuild.started',
     () => call.context.pipeline.rebuild(nameOf(call), call.body as SchemaOutput<typeof rebuildCall>),
     ({ from, version }) => ({ from, version }),
   )
@@ -57,14 +57,7 @@ const verbs = { cancel: 'rebuild.cancelled', finish: 'rebuild.finished' } as con
 
 async function control(call: Call, action: RebuildAction): Promise<Answer> {
   const act = () => call.context.pipeline.controlRebuild(nameOf(call), action)
-  return json(
-    await recorded(
-      call,
-      () => verbs[action],
-      act,
-      ({ state }) => ({ state }),
-    ),
-  )
+  return json(await recorded(call, verbs[action], act, ({ state }) => ({ state })))
 }
 
 async function stageOf(call: Call): Promise<string> {

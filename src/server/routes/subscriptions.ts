@@ -19,20 +19,12 @@ export async function listSubscriptions({ context, query }: Call): Promise<Answe
 }
 
 export async function pauseSubscription(call: Call): Promise<Answer> {
-  await recorded(
-    call,
-    () => 'subscription.paused',
-    () => call.context.pipeline.pause(nameOf(call.params)),
-  )
+  await recorded(call, 'subscription.paused', () => call.context.pipeline.pause(nameOf(call.params)))
   return readSubscription(call)
 }
 
 export async function resumeSubscription(call: Call): Promise<Answer> {
-  await recorded(
-    call,
-    () => 'subscription.resumed',
-    () => call.context.pipeline.resume(nameOf(call.params)),
-  )
+  await recorded(call, 'subscription.resumed', () => call.context.pipeline.resume(nameOf(call.params)))
   return readSubscription(call)
 }
 
@@ -55,27 +47,13 @@ export async function listDead(call: Call): Promise<Answer> {
 export async function redriveDead(call: Call): Promise<Answer> {
   const selection = call.body as Selection
   const redrive = () => call.context.pipeline.redrive(ownerOf(call), selection)
-  return json(
-    await recorded(
-      call,
-      () => 'dead.redriven',
-      redrive,
-      (answer) => ({ ...asked(call, selection), ...answer }),
-    ),
-  )
+  return json(await recorded(call, 'dead.redriven', redrive, (answer) => ({ ...asked(call, selection), ...answer })))
 }
 
 export async function discardDead(call: Call): Promise<Answer> {
   const selection = call.body as Selection
   const discard = () => call.context.pipeline.discard(ownerOf(call), selection)
-  return json(
-    await recorded(
-      call,
-      () => 'dead.discarded',
-      discard,
-      (answer) => ({ ...asked(call, selection), ...answer }),
-    ),
-  )
+  return json(await recorded(call, 'dead.discarded', discard, (answer) => ({ ...asked(call, selection), ...answer })))
 }
 
 function asked({ query }: Call, { sequences = [], ...selection }: Selection) {
