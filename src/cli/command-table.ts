@@ -30,6 +30,7 @@ export const commandTable: Readonly<Record<string, CommandEntry>> = {
   subscriptions: { summary: 'show state and lag of subscriptions', load: () => import('./commands/subscriptions.ts') },
   secrets: { summary: 'encrypt stored secrets with a new key', load: () => import('./commands/secrets.ts') },
   stats: { summary: 'show counters of log, sources and subscriptions', load: () => import('./commands/stats.ts') },
+  top: { summary: 'show log and subscriptions live', load: () => import('./commands/top.ts') },
   dead: { summary: 'list, show, redrive or discard dead letters', load: () => import('./commands/dead.ts') },
   replay: { summary: 'deliver a range of the log again, as a job', load: () => import('./commands/replay.ts') },
   replays: { summary: 'show, pause, resume or cancel replays', load: () => import('./commands/replays.ts') },

@@ -64,7 +64,7 @@ interface LogStats {
 }
 
 /** A store by itself knows no counters since the start: only a running pipeline has them. */
-async function logOf(api: Api): Promise<LogStats> {
+export async function logOf(api: Api): Promise<LogStats> {
   const { pipeline } = api
   if (pipeline !== undefined) return { head: pipeline.store.head(), oldest: pipeline.store.oldest(), sources: [] }
   const samples = readMetrics(await api.text('GET', '/metrics'))
