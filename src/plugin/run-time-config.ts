@@ -1,4 +1,5 @@
 import type { Json } from '../core/event.ts'
+import { nearest } from '../core/issues.ts'
 import type { Catalogue } from './catalogue.ts'
 import { type Checked, check, type SchemaIssue } from './check.ts'
 import { subscriptionIssues } from './cross-checks.ts'
@@ -77,17 +78,23 @@ function splitSink(written: unknown, catalogue: Catalogue): Checked<Split> {
     return problem('this setting is missing: { type: … } with a sink is needed', ['sink'], { available })
   const { type, ...options } = named
   const sink = typeof type === 'string' && available.includes(type) ? catalogue.find('sink', type) : undefined
-  if (sink === undefined)
-    return problem(
-      'only these sinks can be used by a subscription that is made while the pipeline runs',
-      ['sink', 'type'],
-      {
-        available,
-      },
-    )
+  if (sink === undefined) return noSuchSink(type, available, catalogue)
   const issues = [...jsonIssues(rest, []), ...jsonIssues(options, ['sink'])]
   if (issues.length > 0) return { ok: false, issues }
   return { ok: true, value: { sink, config: rest as Split['config'], options: options as JsonOptions } }
+}
+
+/** A sink that is misspelt, or one that only the configuration can have. */
+function noSuchSink(type: unknown, available: readonly string[], catalogue: Catalogue): Checked<never> {
+  const place = ['sink', 'type']
+  if (typeof type !== 'string') return problem('the name of a sink is needed', place, { available })
+  const suggestion = nearest(type, available)
+  const facts = { ...(suggestion !== undefined && { suggestion }), available }
+  const isKnown = catalogue.find('sink', type) !== undefined
+  const message = isKnown
+    ? `a subscription that is made while the pipeline runs cannot have the sink ${type}: only the configuration can`
+    : `there is no sink named ${JSON.stringify(type.slice(0, 100))}`
+  return problem(message, place, facts)
 }
 
 function refusals({ tap, stages }: SubscriptionPlan): SchemaIssue[] {

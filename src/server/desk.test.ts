@@ -121,6 +121,24 @@ describe('PUT /v1/subscriptions/{name}', () => {
     expect((await call('PUT', path, [])).status).toBe(400)
   })
 
+  test.each([
+    ['a sink that does not exist', { sink: { type: 'webhok', url: 'https://example.com' } }, '/sink/type', 'webhook'],
+    ['a setting that does not exist', { mach: ['*'], sink: { type: 'pull' } }, '/mach', 'match'],
+    ['an option that does not exist', { sink: { type: 'pull', leese: '1s' } }, '/sink/leese', 'lease'],
+    ['a value that cannot stand there', { ordering: 'keey', sink: { type: 'pull' } }, '/ordering', 'key'],
+  ])(
+    '%s is answered with its place, the nearest spelling and what is available',
+    async (_, config, pointer, suggestion) => {
+      const { call } = await opened()
+      const refused = await call('PUT', '/v1/subscriptions/acme', config)
+      expect(refused.status).toBe(422)
+      expect(refused.body).toMatchObject({
+        detail: expect.stringContaining(`did you mean ${suggestion}?`),
+        errors: [{ pointer, suggestion, available: expect.arrayContaining([suggestion]) }],
+      })
+    },
+  )
+
   test('and what else changes something needs the scope admin', async () => {
     const { call } = await opened()
     await call('PUT', path, { sink: { type: 'pull' } })

@@ -34,7 +34,19 @@ const problemShape: Member = {
     code: { type: 'string', enum: Object.keys(errorCodes) },
     detail: { type: 'string' },
     outcome: { type: 'string', description: 'indeterminate: it is not known whether the events are stored' },
-    errors: { type: 'array', items: { type: 'object' } },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        properties: {
+          code: { type: 'string' },
+          detail: { type: 'string' },
+          pointer: { type: 'string', description: 'Where in the body, as a JSON pointer' },
+          suggestion: { type: 'string', description: 'The nearest spelling of something that exists' },
+          available: { type: 'array', items: { type: 'string' }, description: 'What could stand there' },
+        },
+      },
+    },
   },
 }
 

@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode, errorCodes } from '../core/errors.ts'
+import type { Issue } from '../core/issues.ts'
 import type { Log } from '../core/platform.ts'
 import type { Answer } from './http.ts'
 
@@ -80,7 +81,13 @@ function publicFacts(facts: Readonly<Record<string, unknown>>): Record<string, u
   return Array.isArray(issues) ? { ...rest, errors: issues.slice(0, 20).map(publicIssue) } : rest
 }
 
-function publicIssue(issue: { code?: unknown; message?: unknown; path?: readonly (string | number)[] }): unknown {
-  const pointer = issue.path?.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
-  return { code: issue.code, detail: issue.message, ...(pointer !== undefined && { pointer }) }
+function publicIssue({ code, message, path, suggestion, available }: Partial<Issue>): unknown {
+  const pointer = path?.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+  return {
+    code,
+    detail: message,
+    ...(pointer !== undefined && { pointer }),
+    ...(suggestion !== undefined && { suggestion }),
+    ...(available !== undefined && { available }),
+  }
 }

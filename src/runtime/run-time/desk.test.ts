@@ -112,7 +112,11 @@ describe('subscribe', () => {
 
   // SEC-55
   test.each([
-    ['a command', { sink: { type: 'command', command: ['true'] } }, /only these sinks/],
+    [
+      'a command',
+      { sink: { type: 'command', command: ['true'] } },
+      /sink\.type: there is no sink named "command" \(available/,
+    ],
     ['no sink', {}, /this setting is missing/],
     [
       'a stage of a file',
