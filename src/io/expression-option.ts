@@ -1,6 +1,7 @@
 import type { Json } from '../core/event.ts'
+import { hasRounded } from '../core/rounded.ts'
 import { compileExpression, type Expression, scopeOf } from '../plugin/expression.ts'
-import { ExpressionError } from '../plugin/expression-value.ts'
+import { ExpressionError, shorten } from '../plugin/expression-value.ts'
 import { schema } from '../plugin/schema.ts'
 import type { StageInput } from '../plugin/stage.ts'
 
@@ -28,7 +29,10 @@ export function functionOption<F extends (...given: never[]) => unknown>(descrip
     .describe(description)
 }
 
-/** What an expression makes of what a stage was given; `more` are names beside those of the event. */
+/**
+ * What an expression makes of what a stage was given; `more` are names beside those of the event. Throws an
+ * `ExpressionError` rather than give another number than the event has.
+ */
 export function evaluateFor(
   expression: Expression,
   { event, context }: Pick<StageInput, 'event' | 'context'>,
@@ -36,7 +40,12 @@ export function evaluateFor(
 ): Json {
   const scope = scopeOf(event, expression.uses)
   scope['context'] = context
-  return expression.evaluate(more === undefined ? scope : Object.assign(scope, more))
+  const value = expression.evaluate(more === undefined ? scope : Object.assign(scope, more))
+  if (hasRounded(value, event.record))
+    throw new ExpressionError(
+      `${shorten(expression.text)}: a whole number of the event is beyond 2^53 and would be rounded: send it as text`,
+    )
+  return value
 }
 
 /** Runs what evaluates expressions; one that cannot be evaluated for this event never can be, and is answered as rejected. */

@@ -16,7 +16,7 @@ export function jsonOf(value: unknown, text: string): Json {
     if (left-- <= 0) throw new ExpressionError(`${shorten(text)}: the result has more than ${maxValues} values`)
     if (given === null || given === undefined) return null
     if (typeof given === 'string' || typeof given === 'boolean' || typeof given === 'number') return given
-    if (typeof given === 'bigint') return Number(given)
+    if (typeof given === 'bigint') return numberOf(given, text)
     if (given instanceof Date) return given.toISOString()
     if (Array.isArray(given)) return given.map(convert)
     if (given instanceof Map) return objectOf(given, convert)
@@ -24,6 +24,14 @@ export function jsonOf(value: unknown, text: string): Json {
     throw new ExpressionError(`${shorten(text)}: the result has a value that JSON cannot hold`)
   }
   return convert(value)
+}
+
+function numberOf(given: bigint, text: string): number {
+  const number = Number(given)
+  if (BigInt(number) === given) return number
+  throw new ExpressionError(
+    `${shorten(text)}: a whole number is beyond 2^53 and would be rounded: make it text with string()`,
+  )
 }
 
 function objectOf(entries: Iterable<readonly [unknown, unknown]>, convert: (given: unknown) => Json): Json {

@@ -32,3 +32,22 @@ test('an event for which an expression cannot be evaluated is rejected: it never
     reason: expect.stringContaining('data.a.b'),
   })
 })
+
+// G4
+test('a whole number that would be rounded is rejected with the reason, and never becomes another one', async () => {
+  const said = async (expression: string, data: string) =>
+    (await opened(map, { data: { x: expression } })).process(stageInputOf({ data }))
+  const big = '{"n":9007199254740993,"list":[9007199254740993],"text":"9007199254740993"}'
+  for (const expression of ['data.n', 'data.list', 'data', 'data.n + 0'])
+    expect(await said(expression, big)).toMatchObject({
+      outcome: 'reject',
+      reason: expect.stringContaining('beyond 2^53 and would be rounded: send it as text'),
+    })
+  for (const expression of ['int(data.text)', '9007199254740993', '[9007199254740993]'])
+    expect(await said(expression, big)).toMatchObject({
+      outcome: 'reject',
+      reason: expect.stringContaining('make it text with string()'),
+    })
+  expect(await said('string(int(data.text))', big)).toMatchObject({ event: { data: { x: '9007199254740993' } } })
+  expect(await said('data.n', '{"n":9007199254740994}')).toMatchObject({ event: { data: { x: 9007199254740994 } } })
+})
