@@ -71,3 +71,14 @@ test('the README of the benchmarks names every question', () => {
   const named = new Set([...textOf('bench/README.md').matchAll(/^\| `([\w-]+)`/gm)].map((match) => match[1]!))
   expect([...named].sort()).toEqual(questions.sort())
 })
+
+test('every figure of the README stands in the result that it links to', () => {
+  const rows = [...textOf('README.md').matchAll(/^\| .* \| (.*) \| \[\w+\]\((bench\/results\/\S+\.md)\) \|$/gm)]
+  expect(rows.length).toBeGreaterThan(3)
+  const missing = rows.flatMap(([, reached, page]) => {
+    const result = textOf(page!)
+    const figures = reached!.match(/\d[\d,.]*\d/g) ?? ['none']
+    return figures.filter((figure) => !result.includes(` ${figure} `)).map((figure) => `${page}: ${figure}`)
+  })
+  expect(missing).toEqual([])
+})
