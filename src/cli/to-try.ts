@@ -26,7 +26,7 @@ function publishing(url: string): Invitation {
   const event = '{"source":"shop","id":"1","type":"order.placed","subject":"order-1","data":{"total":120}}'
   return {
     title: 'Publish an event:',
-    lines: [`curl -X POST ${url}/v1/events ${json} \\`, `  -d '${event}'`],
+    lines: [`curl -X POST ${url}/v1/events ${json} -w '\\n' \\`, `  -d '${event}'`],
   }
 }
 
@@ -60,7 +60,7 @@ function fetching({ plan }: Settings, url: string): Invitation | undefined {
     lines: [
       `batch=$(curl -s ${batches} ${json} -d '{"wait":"10s"}'); printf '%s\\n' "$batch"`,
       `field() { printf '%s' "$batch" | grep -o "\\"$1\\":\\"[^\\"]*\\"" | head -n 1 | cut -d '"' -f 4; }`,
-      `curl "${batches}/$(field batch)/confirm" ${json} -d "{\\"receipt\\":\\"$(field receipt)\\"}"`,
+      `curl -s "${batches}/$(field batch)/confirm" ${json} -d "{\\"receipt\\":\\"$(field receipt)\\"}" -w '\\n'`,
     ],
   }
 }
