@@ -10,12 +10,14 @@ const maxValues = 10_000
 
 /** Values of CEL as JSON. The depth is that of the event's data, which is bounded, and of the expression. */
 export function jsonOf(value: unknown, text: string): Json {
-  if (typeof value === 'boolean' || typeof value === 'string' || typeof value === 'number') return value
+  if (typeof value === 'boolean' || typeof value === 'string') return value
+  if (typeof value === 'number') return finite(value, text)
   let left = maxValues
   const convert = (given: unknown): Json => {
     if (left-- <= 0) throw new ExpressionError(`${shorten(text)}: the result has more than ${maxValues} values`)
     if (given === null || given === undefined) return null
-    if (typeof given === 'string' || typeof given === 'boolean' || typeof given === 'number') return given
+    if (typeof given === 'string' || typeof given === 'boolean') return given
+    if (typeof given === 'number') return finite(given, text)
     if (typeof given === 'bigint') return numberOf(given, text)
     if (given instanceof Date) return given.toISOString()
     if (Array.isArray(given)) return given.map(convert)
@@ -24,6 +26,11 @@ export function jsonOf(value: unknown, text: string): Json {
     throw new ExpressionError(`${shorten(text)}: the result has a value that JSON cannot hold`)
   }
   return convert(value)
+}
+
+function finite(given: number, text: string): number {
+  if (Number.isFinite(given)) return given
+  throw new ExpressionError(`${shorten(text)}: the result is infinite or no number, which JSON cannot hold`)
 }
 
 function numberOf(given: bigint, text: string): number {

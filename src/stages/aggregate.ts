@@ -64,10 +64,12 @@ export const aggregate = defineStage({
           const { now } = input
           const begun = input.kept as Sum | undefined
           const end = begun === undefined || every === undefined ? undefined : endOf(begun.from, every)
-          // The window has ended and its timer has not come yet.
-          const isOver = end !== undefined && end <= now
+          // The window has ended and its timer has not come yet; or the clock was set back behind the window before it.
+          const isOver = end !== undefined && (end <= now || now < begun!.from - every!)
           const done: Derived[] = isOver ? [derived(key, begun!, end)] : []
           const sum = add(isOver ? undefined : begun, number as number | null, now, every)
+          if (!Number.isFinite(sum.sum))
+            return { outcome: 'reject', reason: 'the sum would be larger than a number can be' }
           const isFull = many !== undefined && sum.count >= many
           if (isFull) done.push(derived(key, sum, now))
           const dueAt = every === undefined ? undefined : endOf(sum.from, every)

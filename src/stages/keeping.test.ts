@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Event, type EventInput } from '../core/event.ts'
+import { Event, type EventInput, type Json } from '../core/event.ts'
 import { createPipeline } from '../pipeline.ts'
 import type { PipelineConfig } from '../plugin/pipeline-config.ts'
 import { memory } from '../stores/memory.ts'
@@ -247,6 +247,25 @@ describe('aggregate', () => {
         subscriptions: { s: { stages: [aggregate({ eventType: 'x.y' })] } },
       }),
     ).toThrow(/needs every/)
+  })
+
+  test('goes on with a new window when the clock was set back, and stays in its window when it was a moment', async () => {
+    const stage = await opened(aggregate, { by: 'event.source', every: '1m', eventType: 'a.b' })
+    const at = (now: number, kept?: unknown) => stage.process({ ...stageInputOf(), now, kept: kept as Json })
+    const begun = { from: 10 * minute, count: 2, sum: 0, min: null, max: null, last: null }
+    expect(at(10 * minute - 5, begun)).toMatchObject({ derive: [], keep: { value: { from: 10 * minute, count: 3 } } })
+    expect(at(11 * minute, begun)).toMatchObject({ derive: [{ data: { count: 2 } }], keep: { dueAt: 12 * minute } })
+    expect(at(5 * minute, begun)).toMatchObject({
+      derive: [{ data: { count: 2 } }],
+      keep: { value: { from: 5 * minute, count: 1 }, dueAt: 6 * minute },
+    })
+  })
+
+  test('an event that would make the sum infinite is rejected, and those before it still count', async () => {
+    const stage = await opened(aggregate, { by: 'event.source', value: 'data.v', every: '1m', eventType: 'a.b' })
+    const kept = { from: 0, count: 1, sum: 1.7e308, min: 1, max: 1.7e308, last: 1.7e308 }
+    const answer = stage.process({ ...stageInputOf({ data: '{"v":1e308}' }), now: 5, kept })
+    expect(answer).toEqual({ outcome: 'reject', reason: 'the sum would be larger than a number can be' })
   })
 
   // G9 K5 K6

@@ -33,6 +33,14 @@ test('an event for which an expression cannot be evaluated is rejected: it never
   })
 })
 
+test('what is infinite or no number is rejected, and never becomes null', async () => {
+  for (const expression of ['data.n / 0', '[0 * (data.n / 0)]'])
+    expect((await opened(map, { data: { x: expression } })).process(stageInputOf())).toMatchObject({
+      outcome: 'reject',
+      reason: expect.stringContaining('the result is infinite or no number'),
+    })
+})
+
 // G4
 test('a whole number that would be rounded is rejected with the reason, and never becomes another one', async () => {
   const said = async (expression: string, data: string) =>
