@@ -18,7 +18,7 @@ export function partOf({ counts, total }: ReplayStatus): number {
 
 export const replayColumns: readonly Column<ReplayStatus>[] = [
   { title: 'subscription', value: ({ subscription }) => subscription },
-  { title: 'id', value: ({ id }) => id },
+  { title: 'id', value: ({ id }) => id, isWhole: true },
   { title: 'state', value: ({ state }) => state, style: ({ state }) => stateStyles[state] },
   { title: 'events', value: ({ from, to }) => `${from}-${to}`, isNumber: true },
   { title: 'progress', value: (replay) => `${Math.floor(partOf(replay) * 100)}%`, isNumber: true },
@@ -31,7 +31,7 @@ export const replayColumns: readonly Column<ReplayStatus>[] = [
   },
   { title: 'rate', value: ({ rate }) => rate, isNumber: true },
   { title: 'left', value: ({ etaSeconds }) => (etaSeconds === undefined ? undefined : span(etaSeconds * 1000)) },
-  { title: 'begun (UTC)', value: ({ createdAt }) => clock(createdAt), isWhole: true, style: () => 'dim' },
+  { title: 'begun (UTC)', value: ({ createdAt }) => clock(createdAt), style: () => 'dim' },
 ]
 
 /** What came of a replay, in a sentence or two. */

@@ -3,7 +3,7 @@ export interface FittedColumn {
   /** Of its longest text, the title included. */
   readonly width: number
   readonly isNumber: boolean
-  /** True when cutting it would leave nothing of use, such as a time. */
+  /** True when it is neither cut nor left out. */
   readonly isWhole: boolean
   /** True when no row has anything there but nothing or zero. */
   readonly isEmpty: boolean
@@ -28,12 +28,12 @@ export function fitColumns(
     const shown = widths.filter((width) => width !== undefined)
     return shown.reduce((sum, width) => sum + width + gap, -gap) - (terminal - 1)
   }
-  for (let i = columns.length - 1; i > 0 && excess() > 0; i--) if (columns[i]!.isEmpty) widths[i] = undefined
+  for (let i = columns.length - 1; i > 0 && excess() > 0; i--) if (columns[i]!.isEmpty && !columns[i]!.isWhole) widths[i] = undefined
   const narrow = (i: number): void => {
     widths[i] = Math.max(Math.min(leastWidth, widths[i]!), widths[i]! - Math.max(0, excess()))
   }
   const last = widths.findLastIndex((width) => width !== undefined)
-  if (!isWrapped && !columns[last]!.isNumber) narrow(last)
+  if (!isWrapped && !columns[last]!.isNumber && !columns[last]!.isWhole) narrow(last)
   while (excess() > 0) {
     const widest = widestText(columns, widths)
     if (widest === undefined) break

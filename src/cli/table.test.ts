@@ -66,6 +66,8 @@ test('no line of a table is longer than the terminal: what says nothing goes fir
     `name              at                       events  why\n${'n'.repeat(15)}…  2026-01-01 12:00:00.000   1,234  ${'y'.repeat(7)}…\n`,
   )
   expect(table({ ...plain, columns: 200 }, wide, rows)).toContain('dead')
+  const kept = wide.map((column) => (column.title === 'dead' ? { ...column, isWhole: true } : column))
+  expect(table({ ...plain, columns: 60 }, kept, rows)).toContain('dead')
 })
 
 test('texts are wrapped between words where that is asked for', () => {

@@ -15,7 +15,7 @@ export interface Column<Row> {
   readonly value: (row: Row) => string | number | undefined
   /** Right-aligned, with separators of thousands. */
   readonly isNumber?: boolean
-  /** True when it is never cut, such as a time. */
+  /** True when it is neither cut nor left out, such as a time. */
   readonly isWhole?: boolean
   readonly style?: (row: Row) => Style | undefined
 }

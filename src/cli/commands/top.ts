@@ -56,7 +56,7 @@ type Row = SubscriptionStatus & { readonly perSecond: number }
 
 const rowColumns: readonly Column<Row>[] = subscriptionColumns.flatMap((column): Column<Row>[] =>
   column.title === 'delivered'
-    ? [column, { title: 'per s', value: ({ perSecond }) => Math.round(perSecond), isNumber: true }]
+    ? [column, { title: 'per s', value: ({ perSecond }) => Math.round(perSecond), isNumber: true, isWhole: true }]
     : [column],
 )
 
