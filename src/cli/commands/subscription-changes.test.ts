@@ -78,7 +78,10 @@ test('subscriptions put, test, rotate-secret and rm do on a store without a serv
 
 test('what is wrong is said with its place, and a file that cannot be read is wrong use', async () => {
   const wrong = await millrace(['subscriptions', 'put', 'acme', '-'], 'sink: { type: command, command: [id] }')
-  expect([wrong.code, wrong.err]).toEqual([1, expect.stringMatching(/sink.type: a subscription.*cannot have the sink command.*webhook/s) as string])
+  expect([wrong.code, wrong.err]).toEqual([
+    1,
+    expect.stringMatching(/sink.type: a subscription.*cannot have the sink command.*webhook/s) as string,
+  ])
   expect(await millrace(['subscriptions', 'put', 'acme', 'nothing.yaml'])).toMatchObject({ code: 2 })
   expect(await millrace(['subscriptions', 'put', 'acme', '-'], '{')).toMatchObject({ code: 2 })
 })
