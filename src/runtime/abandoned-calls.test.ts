@@ -153,3 +153,24 @@ test('a test of a sink that ignores its signal is answered, too', async () => {
   expect((await engine.health()).problems).toEqual([])
   await end()
 })
+
+// G32
+test('a stop waits for attempts, and not for calls whose attempts are over', async () => {
+  for (const where of ['sink', 'stage'] as const) {
+    const { platform, engine, calls } = await stuck({}, where)
+    await engine.publish(event(1))
+    await platform.advance(2100)
+    let hasStopped = false
+    const stopping = engine.stop({ deadline: '1h' }).then(() => {
+      hasStopped = true
+    })
+    // The second attempt is under way, and is given its time.
+    await platform.advance(500)
+    expect(hasStopped).toBe(false)
+    await platform.advance(3000)
+    expect(hasStopped).toBe(true)
+    await stopping
+    for (const { end } of calls) end()
+    await platform.advance(100)
+  }
+})

@@ -57,9 +57,9 @@ export async function closePlugins(
   ])
 }
 
-/** Waits until no lane has an attempt under way, at most until the alarm. */
+/** Waits until no lane has an attempt under way, at most until the alarm. Calls that ignore their abort are none any more. */
 export async function attemptsEnd(platform: Platform, until: Alarm, lanes: () => Iterable<Lane>): Promise<void> {
-  while (!until.hasRung && [...lanes()].some(({ active }) => active > 0))
+  while (!until.hasRung && [...lanes()].some(({ active, abandoned }) => active > abandoned.count))
     await new Promise<void>((resolve) => platform.after(2, resolve))
 }
 
