@@ -55,7 +55,7 @@ export async function sendBatch(
   for (const element of elements) {
     const problem = element.kind === 'bad' ? element.problem : jsonProblem(element.text)
     if (problem !== undefined) {
-      refuse(totals, { line: element.line, status: 'refused', code: 'body-malformed', message: problem })
+      refuse(totals, { line: element.line, status: 'refused', code: 'body-malformed', message: `it ${problem}` })
     } else if (element.kind === 'text') {
       // Outside of strings a line break is white space, and inside of them JSON has none: numbers keep their spelling.
       sent.push({ line: element.line, text: element.text.replaceAll(/[\r\n]/g, ' ') })

@@ -28,7 +28,8 @@ export function fitColumns(
     const shown = widths.filter((width) => width !== undefined)
     return shown.reduce((sum, width) => sum + width + gap, -gap) - (terminal - 1)
   }
-  for (let i = columns.length - 1; i > 0 && excess() > 0; i--) if (columns[i]!.isEmpty && !columns[i]!.isWhole) widths[i] = undefined
+  for (let i = columns.length - 1; i > 0 && excess() > 0; i--)
+    if (columns[i]!.isEmpty && !columns[i]!.isWhole) widths[i] = undefined
   const narrow = (i: number): void => {
     widths[i] = Math.max(Math.min(leastWidth, widths[i]!), widths[i]! - Math.max(0, excess()))
   }

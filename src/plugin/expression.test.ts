@@ -68,7 +68,7 @@ test.each([
 })
 
 test('what is wrong is found at load, with its place and what there is', () => {
-  expect(value('data.total >')).toMatch(/not a valid expression at character 1\d/)
+  expect(value('data.total >')).toMatch(/not a valid expression at character 1\d: it ends too early$/)
   expect(value('dat.total > 1')).toMatch(/Unknown variable: dat; there are: event, data, meta/)
   expect(value('device.hot')).toMatch(
     /there are: event, data, meta. A text that stands for itself is written in quotes$/,

@@ -244,7 +244,7 @@ function isValue(node: unknown): boolean {
 function problemOf(error: unknown, text: string, names: readonly string[]): string {
   const { range } = error as { range?: { start?: number } }
   const at = range?.start === undefined ? '' : ` at character ${range.start + 1}`
-  const line = firstLine(error)
+  const line = firstLine(error).replace('Unexpected token: EOF', 'it ends too early')
   return `not a valid expression${at}: ${line}${hintFor(line, text, names)}`
 }
 

@@ -95,7 +95,7 @@ test('a file of 10,000 lines is published, and again without a second copy', { t
   )
   const straight = await folder.millrace(['publish', 'many.ndjson'])
   expect(straight.out).toMatch(/^10,002 events to the store .*: 10,000 stored, 2 refused/)
-  expect(straight.err).toMatch(/^line 5001 refused: is not valid JSON/)
+  expect(straight.err).toMatch(/^line 5001 refused: it is not valid JSON/)
   expect(straight.err).toMatch(/\nline 10002 refused: .*source/)
   expect(straight.code).toBe(1)
 
