@@ -173,6 +173,19 @@ describe('a saga', () => {
     expect(stored).toEqual(JSON.parse(JSON.stringify(saga)))
   })
 
+  test('does not run again what it has done, when the steps are put in another order under it', () => {
+    const [a, b, pay] = [run('a'), run('b'), wait('pay')] as const
+    const before = play({ steps: [a, pay, b] })
+    before.answer(done(1))
+    const moved: SagaPlan = { steps: [pay, a, b] }
+    const received = receive(moved, before.saga, paid, to('pay'), t0)
+    const saga = received.kind === 'taken' ? (received.state as Saga) : before.saga
+    expect([saga.step, saga.undo]).toEqual(['b', ['a', 'pay']])
+    const begun = beginCall(saga)
+    const end = afterCall(moved, begun, done(2), t0, () => 0)
+    expect([end.status, Object.keys(end.results)]).toEqual(['completed', ['a', 'pay', 'b']])
+  })
+
   test('does nothing with a step that its plan has no more, or has as something else', () => {
     const saga = beginSaga(three, start, t0)
     expect(sagaMove({ steps: [run('charge')] }, saga, t0)).toEqual({ kind: 'lost', step: 'reserve' })

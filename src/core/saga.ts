@@ -169,10 +169,14 @@ export function receive(
 
 const outOfTime = 'the time of the saga is over'
 
-/** On to the step with this index; beyond the last it is completed. */
+/**
+ * On to the step with this index; beyond the last it is completed. One that is done already stood before the others when the
+ * saga came to it: the plan has another order now.
+ */
 function enter(plan: SagaPlan, saga: Saga, index: number, nowMs: number): Saga {
   const step = plan.steps[index]
   if (step === undefined) return end(saga, 'completed', nowMs)
+  if (Object.hasOwn(saga.results, step.name)) return enter(plan, saga, index + 1, nowMs)
   if (isPast(saga.deadline, nowMs)) return fail(plan, saga, outOfTime, nowMs)
   const { name, waitMs } = step
   const at: Saga = { ...saga, step: name, failures: 0, isUnderWay: false, dueAt: undefined, error: undefined }
