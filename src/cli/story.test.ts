@@ -62,6 +62,14 @@ test('each attempt is told with its time, step, outcome and facts, and then what
   ])
 })
 
+test('an exit code is said once, and what a program wrote has no line end', () => {
+  const attempt = { ...failed, reason: 'exit code 65', detail: { exitCode: 65, stderr: 'no total\n' } }
+  const { settledAt: _, ...open } = delivered
+  expect(linesOf({ ...open, state: 'waiting', attempts: [attempt], attemptCount: 1 })[2]).toMatch(
+    /: retry, exit code 65, stderr no total$/,
+  )
+})
+
 test('attempts without a record are counted, and those before a redrive are told apart', () => {
   const { settledAt: _, ...open } = delivered
   const waiting = { ...open, state: 'waiting' } as const

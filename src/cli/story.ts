@@ -88,7 +88,7 @@ function attemptLines(io: Painter, { state, attempts, attemptCount }: WireDelive
   const lines = attempts.map((attempt, index) => {
     const number = offset + index + 1
     const style: Style = attempt.outcome === 'ack' ? 'green' : attempt.outcome === 'retry' ? 'yellow' : 'red'
-    const said = [attempt.outcome, attempt.reason, detailText(attempt.detail)].filter((part) => part !== undefined)
+    const said = [attempt.outcome, attempt.reason, detailText(attempt)].filter((part) => part !== undefined)
     const name = !isNumbered ? 'an attempt' : number < 1 ? 'before the redrive' : `attempt ${number}`
     const when = `${clock(attempt.at)} UTC, ${clean(attempt.step)}, ${span(attempt.durationMs)}`
     return `  ${name}: ${when}: ${paint(io, style, clean(said[0]!))}${said
@@ -103,9 +103,11 @@ function attemptLines(io: Painter, { state, attempts, attemptCount }: WireDelive
   return lines
 }
 
-/** `status 503`: facts of the far side; how long it took is said already. */
-function detailText(detail: WireAttempt['detail']): string | undefined {
-  const facts = Object.entries(detail ?? {}).filter(([name]) => name !== 'durationMs')
+/** `status 503`: facts of the far side; how long it took and a reason that is the exit code are said already. */
+function detailText({ detail, reason }: WireAttempt): string | undefined {
+  const facts = Object.entries(detail ?? {}).filter(
+    ([name, value]) => name !== 'durationMs' && !(name === 'exitCode' && reason === `exit code ${value}`),
+  )
   if (facts.length === 0) return undefined
   return facts
     .map(([name, value]) => `${name} ${typeof value === 'string' ? value.trimEnd() : JSON.stringify(value)}`)
