@@ -255,11 +255,18 @@ export class Endings {
     const queued = order.block(key, head)
     if (queued.length === 0) return
     this.#lane.inMemory -= queued.length
+    // One with a row of its own (put back from the dead letters, say) waits there, and looks again whether its key is free.
+    const asleep = queued.filter(({ from }) => from === 'row')
+    for (const { sequence } of asleep) {
+      order.leaveHeld(key, sequence)
+      this.#lane.due.forget(sequence)
+    }
     this.#lane.ledger.hold(
       key,
       order.held(key),
       queued.map(({ sequence }) => sequence),
     )
+    if (asleep.length > 0) this.#lane.due.expect(this.#lane.around.platform.clock.now())
   }
 
   #leaveHeld(flight: Flight): void {
