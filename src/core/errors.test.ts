@@ -20,6 +20,8 @@ describe('errors', () => {
     ['a text\r\nof two lines', 'a text of two lines'],
     [undefined, 'undefined'],
     [{ toString: (): string => 'its own words' }, 'its own words'],
+    [Object.create(null), 'something that has no text'],
+    ['x'.repeat(1e6), `${'x'.repeat(4000)}…`],
   ])('the message of anything thrown is one line (%#)', (thrown, message) => {
     expect(messageOf(thrown)).toBe(message)
   })

@@ -70,9 +70,21 @@ export class AppError extends Error {
 
 /** The message of anything thrown, in one line. */
 export function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error)
-  return text.replaceAll(/\s+/g, ' ').trim()
+  let text: string
+  try {
+    text = String(error instanceof Error ? error.message : error)
+  } catch {
+    text = 'something that has no text'
+  }
+  const line = text
+    .slice(0, 2 * mostCharacters)
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+  return line.length > mostCharacters ? `${line.slice(0, mostCharacters)}…` : line
 }
+
+/** Whoever puts a whole document into an error: of each attempt it would be stored again. */
+const mostCharacters = 4000
 
 /** For the end of a `switch` over a union: unreachable while every case is handled. */
 export function assertNever(value: never): never {

@@ -26,6 +26,36 @@ export interface Outcome {
   readonly disable?: boolean | undefined
 }
 
+/** What is wrong with the answer of a sink to so many deliveries, in words that go on from "the sink"; undefined: nothing. */
+export function outcomesProblem(answer: unknown, count: number): string | undefined {
+  if (!Array.isArray(answer))
+    return `answered ${typeof answer}; answer nothing, or a list with one outcome for each delivery`
+  if (answer.length !== count) return `answered ${answer.length} outcomes for ${count} deliveries`
+  for (const each of answer as readonly unknown[]) {
+    const problem = outcomeProblem(each)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+function outcomeProblem(given: unknown): string | undefined {
+  if (typeof given !== 'object' || given === null)
+    return `answered ${given === null ? 'null' : typeof given} as an outcome`
+  const { outcome, reason, detail } = given as { readonly [Name in keyof Outcome]?: unknown }
+  if (!outcomeNames.some((name) => name === outcome))
+    return `answered outcome ${typeof outcome === 'string' ? JSON.stringify(outcome) : typeof outcome}; use ${outcomeNames.join(', ')}`
+  if ((reason ?? undefined) !== undefined && typeof reason !== 'string') return 'answered a reason that is no text'
+  return (detail ?? undefined) === undefined || isJson(detail) ? undefined : 'answered a detail that JSON cannot hold'
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    return JSON.stringify(value) !== undefined
+  } catch {
+    return false
+  }
+}
+
 /** The one state in which a delivery ends. `filtered` events never became deliveries. */
 export const settledStates = ['delivered', 'discarded', 'superseded', 'expired', 'dead', 'lost'] as const
 export type SettledState = (typeof settledStates)[number]

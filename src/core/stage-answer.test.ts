@@ -23,6 +23,8 @@ test.each([
   [{ outcome: 'retry', delayMs: 5 }, 'its answer has "delayMs", which does not exist; did you mean delay?'],
   [{ outcome: 'ack', dervie: [] }, 'its answer has "dervie", which does not exist; did you mean derive?'],
   [{ outcome: 'ack', derive: { type: 'a' } }, 'derive of its answer is an object; it is a list of events, also for'],
+  [{ outcome: 'retry', delay: 5 }, 'delay of its answer is a number; it is text'],
+  [{ outcome: 'reject', reason: {} }, 'reason of its answer is an object; it is text'],
   [{ outcome: 'ack', wake: 5 }, 'wake of its answer is a number; it is a list of sequences'],
   [
     { outcome: 'ack', event: 'a' },

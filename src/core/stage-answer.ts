@@ -26,7 +26,7 @@ const answerable = [...parts.answer]
 /** What is wrong with the shape of a stage's answer, as a sentence that goes on from its name; undefined: nothing. */
 export function answerProblem(answer: unknown): string | undefined {
   if (!isObject(answer)) return `it answered ${kindOf(answer)}; answer nothing, or an object such as { outcome: 'ack' }`
-  const { derive, wake, event, keep } = answer
+  const { derive, wake, event, keep, reason, delay } = answer
   return (
     unknownKey(answer, parts.answer, 'its answer', answerable) ??
     ((derive ?? undefined) === undefined || Array.isArray(derive)
@@ -35,9 +35,17 @@ export function answerProblem(answer: unknown): string | undefined {
     (wake === undefined || Array.isArray(wake)
       ? undefined
       : `wake of its answer is ${kindOf(wake)}; it is a list of sequences`) ??
+    textProblem('reason', reason) ??
+    textProblem('delay', delay) ??
     partProblem('event', event, changeable) ??
     partProblem('keep', keep, keepable)
   )
+}
+
+function textProblem(name: string, value: unknown): string | undefined {
+  return (value ?? undefined) === undefined || typeof value === 'string'
+    ? undefined
+    : `${name} of its answer is ${kindOf(value)}; it is text`
 }
 
 function partProblem(name: 'event' | 'keep', part: unknown, names: readonly string[]): string | undefined {

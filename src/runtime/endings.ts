@@ -31,21 +31,16 @@ export class Endings {
     facts: { at: number; call: Call },
   ): void {
     const counts = this.#lane.attempts.sink
-    const failure =
-      thrown ??
-      (outcomes && outcomes.length !== flights.length
-        ? new Error(`the sink answered ${outcomes.length} outcomes for ${flights.length} deliveries`)
-        : undefined)
-    if (failure === undefined && !outcomes) {
+    if (thrown === undefined && !outcomes) {
       counts.pass(flights.length)
       for (const flight of flights) this.deliver(flight)
       return
     }
     for (let i = 0; i < flights.length; i++) {
-      const reason = facts.call.hasTimedOut ? `timed out after ${this.#lane.policy.timeoutMs} ms` : messageOf(failure)
-      const outcome = failure === undefined ? outcomes![i]! : this.#outcomeOfFailure(reason)
+      const reason = facts.call.hasTimedOut ? `timed out after ${this.#lane.policy.timeoutMs} ms` : messageOf(thrown)
+      const outcome = thrown === undefined ? outcomes![i]! : this.#outcomeOfFailure(reason)
       counts.count(outcome)
-      this.apply(flights[i]!, outcome, { ...facts, step: 'sink', hasThrown: failure !== undefined })
+      this.apply(flights[i]!, outcome, { ...facts, step: 'sink', hasThrown: thrown !== undefined })
     }
   }
 

@@ -218,4 +218,20 @@ describe('engine', () => {
     expect(Object.isFrozen(new Event({ sequence: 1, appendedAt: 0, source: 'a', id: 'b', type: 'c' }))).toBe(true)
     await engine.stop()
   })
+
+  // S3-22 G11
+  test('a sink that answers nonsense has failed its attempt, and nothing else', async () => {
+    for (const [answer, reason] of [
+      [{ ontcome: 'ack' }, 'the sink answered outcome undefined; use ack, retry, discard, reject'],
+      [{ outcome: 'reject', detail: 5n }, 'the sink answered a detail that JSON cannot hold'],
+      [5, 'the sink answered number as an outcome'],
+    ] as const) {
+      const { engine } = await engineWith([{ policy: policy('all'), answer: async () => answer as never }])
+      await engine.publish(event(1))
+      await until(async () => (await engine.subscription('all')).counters.dead === 1)
+      expect((await engine.dead('all', { limit: 1 }))[0]).toMatchObject({ error: reason, attemptCount: 3 })
+      expect((await engine.audit()).ok).toBe(true)
+      await engine.stop()
+    }
+  })
 })

@@ -1,6 +1,6 @@
 import { messageOf } from '../core/errors.ts'
 import type { Event } from '../core/event.ts'
-import type { Outcome } from '../core/outcome.ts'
+import { type Outcome, outcomesProblem } from '../core/outcome.ts'
 import { batchBodyOf } from '../core/payload.ts'
 import type { Sink, SinkContext } from '../plugin/sink.ts'
 import type { PluginContext } from '../plugin/source.ts'
@@ -65,8 +65,8 @@ export class SinkAttempt {
       this.#finish(undefined, error ?? new Error('threw nothing'))
       return
     }
-    if (!(result instanceof Promise)) {
-      this.#finish(result ?? undefined)
+    if (!isThenable(result)) {
+      this.#answered(result ?? undefined)
       return
     }
     this.#lane.calls.watch(this.#call, () => {
@@ -74,9 +74,16 @@ export class SinkAttempt {
       this.#settle(undefined, new Error('it ignores its abort'))
     })
     result.then(
-      (outcomes) => this.#finish(outcomes ?? undefined),
+      (outcomes) => this.#answered(outcomes ?? undefined),
       (error: unknown) => this.#finish(undefined, error ?? new Error('rejected without a reason')),
     )
+  }
+
+  /** Nothing means that all went well; a wrong answer, that nobody knows. */
+  #answered(answer: readonly Outcome[] | undefined): void {
+    const problem = answer === undefined ? undefined : outcomesProblem(answer, this.#flights.length)
+    if (problem === undefined) this.#finish(answer)
+    else this.#finish(undefined, new Error(`the sink ${problem}`))
   }
 
   /** The call is over. */
@@ -97,6 +104,11 @@ export class SinkAttempt {
     lane.afterCall()
     this.#onEnd?.()
   }
+}
+
+/** Also of another realm, or of a library of its own. */
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 /** The lane's context with this call's signal. */

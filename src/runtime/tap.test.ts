@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Event } from '../core/event.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Delivery, SinkContext } from '../plugin/sink.ts'
-import { event } from './engine-fixture.test-support.ts'
+import { event, events } from './engine-fixture.test-support.ts'
 import { stopped, tapped } from './tap.test-support.ts'
 
 const idsOf = (deliveries: readonly Delivery[]) => deliveries.map(({ event: { id } }) => id)
@@ -238,3 +238,14 @@ test('over any sequence of emits, failures and a stop, the counts add up', async
 function failing(): never {
   throw new Error('broken')
 }
+
+test('a sink that answers nonsense has failed, and the next event is delivered', async () => {
+  const nonsense = { ontcome: 'ack' } as never
+  const { platform, engine, counters } = await tapped({
+    live: { deliver: ({ event: { id } }) => (id === 'e0' ? nonsense : undefined) },
+  })
+  for (const each of events(2)) engine.emit(each)
+  await platform.advance(60_000)
+  expect(counters('live')).toMatchObject({ delivered: 1, failed: 1 })
+  await stopped(platform, engine.stop())
+})

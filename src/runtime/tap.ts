@@ -3,7 +3,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Event, Sequence } from '../core/event.ts'
 import { noCounters } from '../core/ledger-state.ts'
 import { messageId } from '../core/message-id.ts'
-import type { Outcome } from '../core/outcome.ts'
+import { type Outcome, outcomesProblem } from '../core/outcome.ts'
 import type { SubscriptionPolicy } from '../core/plan.ts'
 import type { Log, Platform, Timer } from '../core/platform.ts'
 import { Queue } from '../core/queue.ts'
@@ -179,6 +179,8 @@ export class Tap implements Reader {
     try {
       const view = new DeliveryView(flight, this.#identify, this.policy.payload)
       const outcomes = await this.#sink?.deliver([view], new SinkCall(this.#context!, call))
+      const problem = (outcomes ?? undefined) !== undefined ? outcomesProblem(outcomes, 1) : undefined
+      if (problem !== undefined) throw new Error(`the sink ${problem}`)
       outcome = outcomes?.[0] ?? outcome
     } catch (error) {
       hasThrown = true
