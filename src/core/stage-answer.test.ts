@@ -25,6 +25,7 @@ test.each([
   [{ outcome: 'ack', derive: { type: 'a' } }, 'derive of its answer is an object; it is a list of events, also for'],
   [{ outcome: 'retry', delay: 5 }, 'delay of its answer is a number; it is text'],
   [{ outcome: 'reject', reason: {} }, 'reason of its answer is an object; it is text'],
+  [{ outcome: 'ack', derive: [{ type: 'a' }, null] }, 'derived event 1 is null; an event is an object with a type'],
   [{ outcome: 'ack', wake: 5 }, 'wake of its answer is a number; it is a list of sequences'],
   [
     { outcome: 'ack', event: 'a' },

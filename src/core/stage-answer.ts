@@ -29,9 +29,7 @@ export function answerProblem(answer: unknown): string | undefined {
   const { derive, wake, event, keep, reason, delay } = answer
   return (
     unknownKey(answer, parts.answer, 'its answer', answerable) ??
-    ((derive ?? undefined) === undefined || Array.isArray(derive)
-      ? undefined
-      : `derive of its answer is ${kindOf(derive)}; it is a list of events, also for a single one`) ??
+    deriveProblem(derive) ??
     (wake === undefined || Array.isArray(wake)
       ? undefined
       : `wake of its answer is ${kindOf(wake)}; it is a list of sequences`) ??
@@ -40,6 +38,16 @@ export function answerProblem(answer: unknown): string | undefined {
     partProblem('event', event, changeable) ??
     partProblem('keep', keep, keepable)
   )
+}
+
+function deriveProblem(derive: unknown): string | undefined {
+  if ((derive ?? undefined) === undefined) return undefined
+  if (!Array.isArray(derive))
+    return `derive of its answer is ${kindOf(derive)}; it is a list of events, also for a single one`
+  const wrong = derive.findIndex((each) => !isObject(each))
+  return wrong === -1
+    ? undefined
+    : `derived event ${wrong} is ${kindOf(derive[wrong])}; an event is an object with a type`
 }
 
 function textProblem(name: string, value: unknown): string | undefined {
