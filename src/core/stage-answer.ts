@@ -18,6 +18,7 @@ const parts = {
     ],
   ]),
   keep: new Set(['value', 'dueAt']),
+  due: new Set(['keep', 'derive']),
 }
 const changeable = ['type', 'subject', 'time', 'data', 'meta']
 const keepable = [...parts.keep]
@@ -37,6 +38,17 @@ export function answerProblem(answer: unknown): string | undefined {
     textProblem('delay', delay) ??
     partProblem('event', event, changeable) ??
     partProblem('keep', keep, keepable)
+  )
+}
+
+/** The same for what `onDue` answers. */
+export function dueAnswerProblem(answer: unknown): string | undefined {
+  if ((answer ?? undefined) === undefined) return undefined
+  if (!isObject(answer)) return `onDue answered ${kindOf(answer)}; answer nothing, or { keep, derive }`
+  return (
+    unknownKey(answer, parts.due, 'the answer of onDue', [...parts.due]) ??
+    deriveProblem(answer['derive']) ??
+    partProblem('keep', answer['keep'], [...parts.keep])
   )
 }
 

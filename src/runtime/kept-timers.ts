@@ -4,6 +4,7 @@ import type { EventRecord } from '../core/event.ts'
 import { checkEvent } from '../core/event-check.ts'
 import type { KeptRow } from '../core/ledger-state.ts'
 import type { Timer } from '../core/platform.ts'
+import { dueAnswerProblem } from '../core/stage-answer.ts'
 import type { Derived, DueInput, Stage } from '../plugin/stage.ts'
 import { type KeptChange, keptChange } from './kept-values.ts'
 import type { Lane } from './lane.ts'
@@ -53,6 +54,7 @@ export class KeptTimers {
     if (delayMs <= 0) {
       this.#firing = this.#fire()
         .catch((error: unknown) => this.#failed(error))
+        .then(() => this.#takeTurns())
         .finally(() => {
           this.#firing = undefined
           this.look()
@@ -66,6 +68,12 @@ export class KeptTimers {
       this.#timer = undefined
       this.look()
     })
+  }
+
+  /** When more is due at once, others come first. */
+  async #takeTurns(): Promise<void> {
+    const { platform } = this.#lane().around
+    if (this.#nextDue <= platform.clock.now()) await new Promise<void>((resolve) => platform.soon(resolve))
   }
 
   /** Resolves when nothing runs any more. */
@@ -124,7 +132,13 @@ export class KeptTimers {
     const { key, value, now } = input
     try {
       const result = stage.onDue?.(input) ?? {}
-      if ('then' in result) throw new Error('onDue answered a promise: it must answer at once')
+      if (typeof result === 'object' && 'then' in result)
+        throw new Error('onDue answered a promise: it must answer at once')
+      const problem = dueAnswerProblem(result)
+      if (problem !== undefined) throw new Error(problem)
+      // What it derives is named by the time, and nothing may be due for ever.
+      if ((result.keep?.dueAt ?? never) <= dueAt)
+        throw new Error('onDue keeps a value that is due again no later than before: give a later dueAt')
       const derived = (result.derive ?? []).map((each, index) => derive(lane, each, `${name}/${key}/${dueAt}/${index}`))
       return { keep: keptChange(result.keep ?? { value }), derived }
     } catch (error) {

@@ -262,6 +262,10 @@ describe('a value that is due', () => {
     ['a promise', Promise.resolve({})],
     ['what is not JSON', { keep: { value: () => 1 } }],
     ['an event that is not valid', { derive: [{ type: '' }] }],
+    ['a number', 5],
+    ['what is misspelt', { kep: { value: 1 } }],
+    ['an event where a list is needed', { derive: { type: 'a' } }],
+    ['a time that is no later, and would be due for ever', { keep: { value: 1, dueAt: 5 } }],
   ])('for which the stage answers %s stays as it is and is asked again', async (_, answer) => {
     const { send, platform, keptOf, errors } = await world(keyed({ process: dueSoon, onDue: () => answer as never }))
     await send('a', { n: 1 })
