@@ -146,10 +146,11 @@ export function eventPrinter(
   json: boolean,
 ): { print(events: readonly FoundEvent[]): void; readonly hasPrinted: boolean } {
   let hasPrinted = false
+  const seen: number[] = []
   return {
     print(events) {
       if (events.length === 0) return
-      io.out(json ? eventTexts(events) : eventLines(io, events, !hasPrinted))
+      io.out(json ? eventTexts(events) : eventLines(io, events, !hasPrinted, seen))
       hasPrinted = true
     },
     get hasPrinted() {
@@ -172,8 +173,8 @@ export function eventTable(io: CliIo, events: readonly WireEvent[]): string {
   return table(io, eventColumns, events)
 }
 
-/** Events as a table, without a title when they continue one. */
-function eventLines(io: CliIo, events: readonly WireEvent[], hasTitle: boolean): string {
-  const text = table(io, eventColumns, events)
+/** Events as a table, without a title when they continue one; `seen` are its columns so far. */
+function eventLines(io: CliIo, events: readonly WireEvent[], hasTitle: boolean, seen: number[]): string {
+  const text = table(io, eventColumns, events, { seen })
   return hasTitle ? text : text.slice(text.indexOf('\n') + 1)
 }

@@ -22,6 +22,12 @@ test('columns line up, numbers to the right, and nothing trails', () => {
   expect(table(plain, columns, rows)).toBe('name    events  why\na        1,234  x\nlonger       -\n')
 })
 
+test('a table that comes in parts keeps the width of its columns', () => {
+  const seen: number[] = []
+  const part = (name: string) => table(plain, columns, [{ name, events: 1, why: 'x' }], { seen }).split('\n')[1]
+  expect([part('longer'), part('a')]).toEqual(['longer       1  x', 'a            1  x'])
+})
+
 test('text of events cannot colour, break or reorder a terminal', () => {
   // SEC: what somebody else wrote is shown as text
   const rows = [{ name: '\u001b[31mred\u001b[0m\nx', events: 1, why: 'a\u202eb\u0007' }]

@@ -20,21 +20,27 @@ export interface Column<Row> {
   readonly style?: (row: Row) => Style | undefined
 }
 
-/** Rows as a table: numbers to the right. On a terminal it is fitted to it: texts are cut, or wrapped with `isWrapped`. */
+/**
+ * Rows as a table: numbers to the right. On a terminal it is fitted to it: texts are cut, or wrapped with `isWrapped`.
+ * A table that comes in parts hands in one list as `seen` with each: its columns stay as wide as they were.
+ */
 export function table<Row>(
   io: Pick<CliIo, 'isTty' | 'env' | 'columns'>,
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  { isWrapped = false } = {},
+  { isWrapped = false, seen = [] }: { readonly isWrapped?: boolean; readonly seen?: number[] } = {},
 ): string {
   const values = rows.map((row) => columns.map(({ value }) => value(row)))
   const cells = values.map((line) => line.map(cell))
   const known = columns.map(({ title, isNumber = false, isWhole = false }, i) => ({
-    width: Math.max(width(title), ...cells.map((line) => width(line[i]!))),
+    width: Math.max(width(title), seen[i] ?? 0, ...cells.map((line) => width(line[i]!))),
     isNumber,
     isWhole,
     isEmpty: values.every((line) => line[i] === undefined || line[i] === 0),
   }))
+  known.forEach((column, i) => {
+    seen[i] = column.width
+  })
   const widths =
     io.columns === undefined ? known.map((column) => column.width) : fitColumns(known, io.columns, isWrapped)
   const lineOf = (line: readonly string[], styleOf: (i: number) => Style | undefined): string =>
