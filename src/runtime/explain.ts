@@ -166,17 +166,23 @@ function shutOf({ gate, name }: Lane): { readonly until: number; readonly why: s
   return until === undefined ? undefined : { until, why: `the circuit breaker of ${name} is open until then` }
 }
 
-/** The newest settlement in the history (a redriven delivery has several). */
+/**
+ * The settlement in the history. One that was put back has several: it died before, however the clock went, for what is dead
+ * now has a dead letter.
+ */
 async function settledPart(store: Store, name: string, sequence: Sequence): Promise<Parts | undefined> {
   const { rows } = await store.history(name, { sequence, limit: 100 })
   let found: Parts | undefined
   for (const row of rows) {
-    const run = row.runs.find(({ from, count }) => sequence >= from && sequence < from + count)
-    if (run === undefined || (found?.settledAt ?? 0) > row.at) continue
+    const runs = row.runs.filter(({ from, count }) => sequence >= from && sequence < from + count)
+    const run = runs.find(({ state }) => state !== 'dead') ?? runs.at(-1)
+    if (run === undefined) continue
+    const isBetter = found?.state === 'dead' && (run.state !== 'dead' || row.at >= found.settledAt!)
+    if (found !== undefined && !isBetter) continue
     found = {
       state: run.state,
       reason: run.reason,
-      attempts: row.attempts?.find((entry) => entry.sequence === sequence)?.attempts ?? atOnce(run, row.at),
+      attempts: row.attempts?.findLast((entry) => entry.sequence === sequence)?.attempts ?? atOnce(run, row.at),
       attemptCount: run.attempts ?? 1,
       settledAt: row.at,
     }
