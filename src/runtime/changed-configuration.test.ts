@@ -148,3 +148,27 @@ test('looked at closely, open deliveries that the patterns would not take any mo
     },
   ])
 })
+
+test('what clients have of a pull subscription stays theirs when a stage is put in front of it', async () => {
+  // S1-73 G23
+  const store = await lastingStore()
+  const batches = { leaseMs: 60_000, limit: 10, maxWaitMs: 0 }
+  const first = await start(store, [{ policy: policy('s'), batches }])
+  await first.engine.publish([event(1), event(2)])
+  const held = (await first.engine.batches('s').fetchBatch({ limit: 1 }))!
+  await first.engine.stop()
+  const ran: string[] = []
+  const stages = { x: ({ event: { id } }: { event: { id: string } }) => void ran.push(id) }
+  const { engine } = await start(store, [{ policy: policy('s'), batches, stages }])
+  await until(() => ran.length > 0)
+  await engine.idle()
+  expect(ran).toEqual(['e2'])
+  const rest = (await engine.batches('s').fetchBatch({ limit: 10 }))!
+  expect(rest.events.map(({ id }) => id)).toEqual(['e2'])
+  expect((await engine.audit()).subscriptions[0]!.problems).toEqual([])
+  expect(await engine.batches('s').confirm(held.batch, { receipt: held.receipt })).toMatchObject({ confirmed: 1 })
+  await engine.batches('s').confirm(rest.batch, { receipt: rest.receipt })
+  expect(await engine.subscription('s')).toMatchObject({ open: 0, counters: { delivered: 2 } })
+  expect((await engine.audit()).subscriptions[0]!.problems).toEqual([])
+  await engine.stop()
+})

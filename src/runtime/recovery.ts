@@ -23,10 +23,11 @@ export async function recover(lane: Lane, record: LedgerRecord, isUnclean: boole
   if (lane.coalescer !== undefined) for await (const row of allRows(lane, {})) lane.coalescer.restore(row)
   const solo = isUnclean ? record.mark?.solo : undefined
   if (solo !== undefined) await countDeath(lane, solo)
+  let shelved: ReadonlySet<Sequence> | undefined
   if (lane.pull === undefined) await takeFromClients(lane)
-  else await recoverShelf(lane)
+  else shelved = await recoverShelf(lane)
   if (lane.pull === undefined || lane.setup.stages.length > 0)
-    await restorePending(lane, isUnclean && !lane.setup.runsUserCode)
+    await restorePending(lane, isUnclean && !lane.setup.runsUserCode, shelved)
   if (lane.order !== undefined) {
     for (const key of lane.order.runnableHeld()) lane.due.loadHeld(key, lane.order.held(key)[0]!)
   }
@@ -80,8 +81,8 @@ async function* allRows(lane: Lane, query: Omit<RowQuery, 'limit' | 'after'>) {
   }
 }
 
-async function restorePending(lane: Lane, isDelayed: boolean): Promise<void> {
-  const pending = [...lane.ledger.pending]
+async function restorePending(lane: Lane, isDelayed: boolean, shelved?: ReadonlySet<Sequence>): Promise<void> {
+  const pending = [...lane.ledger.pending].filter((sequence) => shelved?.has(sequence) !== true)
   if (pending.length === 0) return
   const { events, damaged } = await readEvents(lane.around.store, pending)
   const { clock, random } = lane.around.platform

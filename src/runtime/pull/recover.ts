@@ -5,12 +5,16 @@ import { buryUnreadable, readEvents } from '../unreadable.ts'
 
 const pageSize = 5000
 
-/** Puts back on the shelf what was there: what is pending or in a row of its own, and which client has which of it. */
-export async function recoverShelf(lane: Lane): Promise<void> {
+/**
+ * Puts back on the shelf what was there: what is pending or in a row of its own, and which client has which of it. Pending
+ * deliveries that clients were offered are past the stages, also those that are new. Answers which pending ones it took.
+ */
+export async function recoverShelf(lane: Lane): Promise<ReadonlySet<Sequence>> {
   const { store, platform } = lane.around
   const pull = lane.pull!
   const { shelf } = pull
-  shelf.restore(await store.batches(lane.name), platform.clock.now())
+  const batches = await store.batches(lane.name)
+  shelf.restore(batches, platform.clock.now())
   if (lane.policy.onFailure === 'park') {
     for await (const { key, sequence } of pages((after) => store.dead(lane.name, { after, limit: pageSize })))
       if (key !== undefined) shelf.park(key, sequence)
@@ -19,14 +23,19 @@ export async function recoverShelf(lane: Lane): Promise<void> {
     for await (const { sequence, key, group } of rowsToClients(lane))
       pull.place(sequence, key, true, group !== undefined)
   }
-  if (lane.setup.stages.length === 0) await placePending(lane)
+  const { pending } = lane.ledger
+  const offered = batches.flatMap((row) => (row.kind === 'offered' ? row.sequences : []))
+  const placed =
+    lane.setup.stages.length === 0 ? new Set(pending) : new Set(offered.filter((sequence) => pending.has(sequence)))
+  await placePending(lane, placed)
   shelf.restored(platform.clock.now())
   lane.around.settler().touch(lane)
+  return placed
 }
 
-/** Pending deliveries of a lane without stages; only an ordered one needs to look at the events. */
-async function placePending(lane: Lane): Promise<void> {
-  const pending = [...lane.ledger.pending].sort((a, b) => a - b)
+/** Only where there is order is it necessary to look at the events. */
+async function placePending(lane: Lane, sequences: ReadonlySet<Sequence>): Promise<void> {
+  const pending = [...sequences].sort((a, b) => a - b)
   for (let at = 0; at < pending.length; at += pageSize) {
     const page = pending.slice(at, at + pageSize)
     if (lane.policy.ordering === 'none') {
