@@ -134,3 +134,11 @@ test('orderBy is an expression or, in code, a function; an event for which it sa
   expect(issuesOf({ ordering: 'key', orderBy: 7 })[0]).toMatch(/^orderBy: a CEL expression/)
   expect(issuesOf({ orderBy: 'data.account' })[0]).toMatch(/write ordering: key beside it/)
 })
+
+// G8
+test('a key or group with half of a surrogate pair is the one that stores write of it', () => {
+  const half = { source: 's', id: '1', type: 'a', sequence: 1, appendedAt: 0, data: '{"k":"a\\ud800"}' }
+  const event = new Event(half)
+  expect(policyOf({ ordering: 'key', orderBy: 'data.k' }).orderBy!.keyOf(event)).toBe('a\ufffd')
+  expect(policyOf({ fairBy: 'data.k' }).fairBy!.groupOf(event)).toBe('a\ufffd')
+})

@@ -140,7 +140,7 @@ function fairByOf(text: string): FairBy {
   const read = textOf(compiled.expression)
   const groupOf = (event: Event): string => {
     try {
-      return read(event) ?? 'null'
+      return (read(event) ?? 'null').toWellFormed()
     } catch {
       return ''
     }
@@ -156,7 +156,8 @@ function orderByOf(written: string | ((event: Event) => string | undefined)): Or
   const keyOf = (event: Event): string | undefined => {
     try {
       const key = read(event)
-      return typeof key === 'string' ? key : undefined
+      // As stores write it: it must be the same key after a restart.
+      return typeof key === 'string' ? key.toWellFormed() : undefined
     } catch {
       return undefined
     }

@@ -80,3 +80,25 @@ test('the time of a call begins when it has its key', async () => {
   calls.end(call)
   expect([calls.overdue, calls.size]).toEqual([0, 0])
 })
+
+// G9
+test('a key with half of a surrogate pair is the key that stores write of it', async () => {
+  const asked: string[] = []
+  const kept = new KeptValues('count', {
+    subscription: 'work',
+    ledger: { keep: ({ key }) => void asked.push(key) },
+    store: {
+      async kept(_, query) {
+        if ('keys' in query) asked.push(...query.keys)
+        return []
+      },
+    },
+    flush: async () => undefined,
+    onDue: () => undefined,
+  })
+  const counting: Stage = { keyOf: () => 'a\ud800', process: () => ({ outcome: 'ack', keep: { value: 1 } }) }
+  const stage = { name: 'count', stage: counting, calls: new Calls(platform, 1000), kept } as unknown as RunningStage
+  const flight = new Flight(event, undefined, 'pending')
+  keepOf(stage, flight, await runKeyed(stage, flight, stage.calls.begin(), { context } as unknown as LaneSetup))
+  expect(asked).toEqual(['a\ufffd', 'a\ufffd'])
+})

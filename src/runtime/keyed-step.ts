@@ -38,7 +38,8 @@ export function runKeyed(
 function keyFor({ stage }: RunningStage, flight: Flight): string | undefined {
   const key: unknown = stage.keyOf!(flight)
   if (key !== undefined && typeof key !== 'string') throw new Error('its keyOf answered something else than text')
-  return key
+  // As stores write it: it must be the same key after a restart.
+  return key?.toWellFormed()
 }
 
 /** The step has ended: what the stage keeps changes in the same breath as the delivery, so that one commit has both. */

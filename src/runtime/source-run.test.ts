@@ -113,3 +113,19 @@ test('stopping cancels a source that waits and awaits its end', async () => {
   expect([ended, closed]).toEqual([true, true])
   await expect(engine.publish({ source: 'a', id: '1', type: 'a.b' })).rejects.toMatchObject({ code: 'stopping' })
 })
+
+test.each<[unknown, string]>([
+  [undefined, 'no batch'],
+  [{}, 'a batch without a list of events'],
+  [{ events: [null] }, 'an event that is no object'],
+  [{ events: [], cursor: { page: 2 } }, 'a cursor that is no text'],
+])('a source that yields %j is told so, and starts again', async (batch, problem) => {
+  const { engine } = await withSource('odd', () => ({
+    async *read() {
+      yield batch as never
+    },
+  }))
+  await until(() => engine.stats().sources['odd']!.restarts > 0)
+  expect(engine.stats().sources['odd']!.error).toBe(`it yielded ${problem}: yield { events, cursor }`)
+  await engine.stop()
+})

@@ -60,6 +60,8 @@ async function takeBatch(
   batch: SourceBatch,
   { ingest, debounce, counts, log }: { ingest: Ingest; debounce: Debounce | undefined; counts: IngestCounts; log: Log },
 ): Promise<void> {
+  const problem = batchProblem(batch)
+  if (problem !== undefined) throw new Error(`it yielded ${problem}: yield { events, cursor }`)
   const cursor = batch.cursor === undefined ? undefined : { source: name, value: batch.cursor }
   const events = batch.events.map((event) => ({ ...event, source: event.source ?? name }))
   if (batch.isWhole === true) await ingest.assertValid(events)
@@ -119,4 +121,13 @@ function sourceContext(name: string, { store, services, platform, log }: Around)
       list: (prefix) => store.state.list(name, prefix),
     },
   }
+}
+
+/** What is wrong with what a source yielded; what is wrong with an event is said of that event. */
+function batchProblem(batch: unknown): string | undefined {
+  if (typeof batch !== 'object' || batch === null) return 'no batch'
+  const { events, cursor } = batch as { readonly events?: unknown; readonly cursor?: unknown }
+  if (!Array.isArray(events)) return 'a batch without a list of events'
+  if (events.some((event) => typeof event !== 'object' || event === null)) return 'an event that is no object'
+  return cursor === undefined || typeof cursor === 'string' ? undefined : 'a cursor that is no text'
 }
