@@ -20,7 +20,11 @@ export async function recover(lane: Lane, record: LedgerRecord, isUnclean: boole
   if (lane.fair !== undefined) lane.fair.restore(await lane.around.store.held(lane.name))
   else if (lane.order === undefined) await releaseHeld(lane)
   else await restoreOrder(lane)
-  if (lane.coalescer !== undefined) for await (const row of allRows(lane, {})) lane.coalescer.restore(row)
+  if (lane.coalescer !== undefined) {
+    // In one turn: what is restored may be due, and must not come in before the others of its key are known.
+    const rows = await Array.fromAsync(allRows(lane, {}))
+    for (const row of rows) lane.coalescer.restore(row)
+  }
   const solo = isUnclean ? record.mark?.solo : undefined
   if (solo !== undefined) await countDeath(lane, solo)
   let shelved: ReadonlySet<Sequence> | undefined
