@@ -1,6 +1,6 @@
 // npm run bench [-- name…] [--quick] [--long] [--rounds N]
 import { spawn } from 'node:child_process'
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildPackage } from './built.ts'
@@ -92,6 +92,14 @@ async function answer(name: string, question: Question): Promise<Answer> {
 }
 
 const machine = machineNow(here)
+/** A second run of one commit stands beside the first. */
+function freeName(base: string): string {
+  for (let run = 1; ; run++) {
+    const name = run === 1 ? base : `${base}-${run}`
+    if (!existsSync(`${name}.md`)) return name
+  }
+}
+
 const answers: Answer[] = []
 for (const name of positionals.length > 0 ? positionals : known) {
   const { question } = (await import(`./${name}.ts`)) as { question: Question }
@@ -109,7 +117,7 @@ const report: Report = {
   machine: machine(),
   answers,
 }
-const file = join(here, 'results', `${report.date}-${report.commit}${isQuick ? '-quick' : ''}`)
+const file = freeName(join(here, 'results', `${report.date}-${report.commit}${isQuick ? '-quick' : ''}`))
 mkdirSync(join(here, 'results'), { recursive: true })
 writeFileSync(`${file}.json`, `${JSON.stringify(report, undefined, 2)}\n`)
 writeFileSync(`${file}.md`, reportText(report))
