@@ -5,16 +5,21 @@ import type { EventRecord, Json } from './event.ts'
  * the nearest number that there is. Costs a second parse only where such a number is.
  */
 export function hasRounded(value: Json, { data, meta }: Pick<EventRecord, 'data' | 'meta'>): boolean {
+  // Nearly every value is a text, a truth value or a small number.
+  if (typeof value !== 'object' && !isSuspect(value)) return false
   const suspects = new Set<number>()
   const open: Json[] = [value]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (typeof next === 'number') {
-      if (Number.isInteger(next) && !Number.isSafeInteger(next)) suspects.add(next)
-    } else if (typeof next === 'object' && next !== null) {
+    if (isSuspect(next)) suspects.add(next)
+    else if (typeof next === 'object' && next !== null) {
       for (const each of Object.values(next) as readonly Json[]) open.push(each)
     }
   }
   return suspects.size > 0 && [data, meta].some((text) => typeof text === 'string' && hasRoundedText(text, suspects))
+}
+
+function isSuspect(value: Json): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)
 }
 
 /** What a reviver is told beside the value. */
