@@ -57,3 +57,8 @@ test('the cloudevents package reads it', () => {
   const parsed = HTTP.toEvent({ headers: { ...headers, 'content-type': 'application/json' }, body: '{"total":1}' })
   expect(parsed).toMatchObject({ id: '1', source: 'shop', subject: 'o-1', tenant: 'a', data: { total: 1 } })
 })
+
+test('an event of a replay says which', () => {
+  expect(headersOf({ ...base, replayid: 'r 1' })).toMatchObject({ 'ce-replayid': 'r%201' })
+  expect(headersOf(base)).not.toHaveProperty('ce-replayid')
+})

@@ -287,3 +287,8 @@ describe('binary mode', () => {
     expect(checked.ok && checked.record.datacontenttype).toBe('image/png')
   })
 })
+
+test('a notBefore with a capital is the one of plain JSON, and no extension', () => {
+  const record = recordOf({ ...structured, notBefore: '2026-01-01T00:00:00Z' })
+  expect(JSON.parse(record.meta!)).toEqual({ notbefore: '2026-01-01T00:00:00Z' })
+})

@@ -237,3 +237,9 @@ test('an event of the library and the same event over HTTP become the same recor
     }),
   )
 })
+
+test('an event that was only emitted has no place in the log', () => {
+  const record = { source: 's', id: '1', type: 'a', appendedAt: 0 }
+  expect(JSON.parse(eventToJson(new Event({ ...record, sequence: 0 })))).not.toHaveProperty('sequence')
+  expect(JSON.parse(eventToJson(new Event({ ...record, sequence: 1 })))).toMatchObject({ sequence: '1' })
+})

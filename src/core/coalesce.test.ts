@@ -212,3 +212,13 @@ test('after a restart a delivery that clients have is still sealed: it takes in 
   expect(keys.end(key)).toMatchObject({ sequence: 2, group: { count: 1 } })
   expect(keys.mayStart(key)).toBe(true)
 })
+
+test('a retry that waits stays one when another event of its key is remembered', () => {
+  const keys = new Coalescing(policy)
+  const group = { count: 1, firstAt: 0, lastAt: 0 }
+  keys.restore(key, { sequence: 1, dueAt: 500, group }, true)
+  expect(keys.restore(key, { sequence: 2, dueAt: 100, group }, false)).toMatchObject({ superseded: 1, retryAt: 100 })
+  const plain = new Coalescing(policy)
+  plain.restore(key, { sequence: 1, dueAt: 500, group }, false)
+  expect(plain.restore(key, { sequence: 2, dueAt: 100, group }, false)).toMatchObject({ retryAt: undefined })
+})

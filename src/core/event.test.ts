@@ -118,3 +118,13 @@ test('a time is written as JavaScript writes it', () => {
     }),
   )
 })
+
+test('a look at the data parses it once and freezes nothing; bytes are as they are', () => {
+  const event = new Event({ ...record, data: '{"a":1}' })
+  expect(event.peek()).toEqual({ a: 1 })
+  expect(event.peek()).toBe(event.peek())
+  expect(Object.isFrozen(event.peek())).toBe(false)
+  expect(Object.isFrozen(event.data)).toBe(true)
+  const bytes = new Uint8Array([1])
+  expect(new Event({ ...record, data: bytes }).peek()).toBe(bytes)
+})

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { jsonFault } from './json-fault.ts'
+import { jsonFault, notJson } from './json-fault.ts'
 
 test.each([
   ['', 1, 1, 'the text ends too early: a value is needed'],
@@ -46,4 +46,10 @@ test('what JSON.parse takes has no fault, and what it refuses has one', () => {
 test('long texts and deep lists need no stack', () => {
   expect(jsonFault(`"${'x'.repeat(2_000_000)}`)).toMatchObject({ column: 1 })
   expect(jsonFault('['.repeat(300_000))).toMatchObject({ column: 300_001 })
+})
+
+test('the sentence names the line only beyond the first', () => {
+  expect(notJson('[1,]')).toBe('is not valid JSON at character 4: a value is needed')
+  expect(notJson('[1,\n]')).toBe('is not valid JSON at line 2, character 1: a value is needed')
+  expect(notJson('{}')).toBe('is not valid JSON')
 })

@@ -235,4 +235,6 @@ test('what a stage keeps is taken with the rest of the change, the last value of
 test('the version of what stages keep stays with the ledger', () => {
   expect(new Ledger({ ...empty, foldVersion: '2' }).snapshot().foldVersion).toBe('2')
   expect('foldVersion' in new Ledger(empty).snapshot()).toBe(false)
+  expect(new Ledger({ ...empty, failingSince: 5 }).snapshot().failingSince).toBe(5)
+  expect('failingSince' in new Ledger(empty).snapshot()).toBe(false)
 })

@@ -164,3 +164,11 @@ test('who reads one source is looked at only for events of that source', () => {
   index.remove('r7')
   expect([index.lookup('s7', 't'), index.lookup('s8', 'u')]).toEqual([['any'], ['r8']])
 })
+
+test('patterns can match what a prefix wants when one is within the other', () => {
+  expect(canMatch(['a.*'], 'a.b.*')).toBe(true)
+  expect(canMatch(['a.b.*'], 'a.*')).toBe(true)
+  expect(canMatch(['a.*'], 'b.*')).toBe(false)
+  expect(canMatch(['*'], 'a.*')).toBe(true)
+  expect(canMatch(['*'], 'millrace.*')).toBe(false)
+})

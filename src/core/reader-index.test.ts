@@ -45,3 +45,16 @@ test('a value is read from the envelope, meta or data, and only own members coun
   const absent = ['event.toJSON', 'meta.constructor', 'meta.a.b', 'data.a.c', 'data.__proto__.x']
   expect(absent.map((path) => valueAt(given, path))).toEqual(absent.map(() => undefined))
 })
+
+test('the fields of the envelope are values too', () => {
+  expect(
+    ['event.id', 'event.source', 'event.type', 'event.subject', 'event.other'].map((path) => valueAt(event(), path)),
+  ).toEqual(['1', 's', 't.a', undefined, undefined])
+})
+
+test('who asked for no value is forgotten, too', () => {
+  const index = createReaderIndex<string>()
+  index.add('all', { match: ['*'], from: undefined })
+  index.remove('all')
+  expect(index.lookup('s', 't.a', () => undefined)).toEqual([])
+})

@@ -573,3 +573,12 @@ function compare(shelf: Shelf, model: Model, now: number): void {
   expect(shelf.waiting).toBe(model.open.size - leased.length)
   for (const [sequence, { count }] of model.open) expect(shelf.find(sequence)!.count).toBe(count)
 }
+
+test('a delivery that somebody else settled ends its batch: one without a lease as confirmed, a leased one as given again', () => {
+  const [loose, leased] = [shelfWith([1]).shelf, shelfWith([1]).shelf]
+  const [first, second] = [fetch(loose, 1, 0, 0), fetch(leased, 1, 0)]
+  for (const shelf of [loose, leased]) shelf.remove(1, 1)
+  expect(because(loose.extend(first.id, 'p', 9, 2))).toBe('confirmed')
+  expect(because(leased.extend(second.id, 'p', 9, 2))).toBe('again')
+  loose.remove(99, 2)
+})

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Event } from './event.ts'
-import { answerProblem } from './stage-answer.ts'
+import { answerProblem, dueAnswerProblem } from './stage-answer.ts'
 
 test('an answer of the right shape has no problem, also with a whole event, as it is or spread', () => {
   const event = new Event({ sequence: 1, appendedAt: 0, source: 's', id: '1', type: 'a', data: '{}' })
@@ -38,4 +38,21 @@ test.each([
   ],
 ])('%j is told with what was meant', (answer, problem) => {
   expect(answerProblem(answer)).toContain(problem)
+})
+
+test.each([
+  [undefined, undefined],
+  [null, undefined],
+  [{ keep: { value: 1 }, derive: [] }, undefined],
+  [5, 'onDue answered a number; answer nothing, or { keep, derive }'],
+  [{ kep: {} }, 'the answer of onDue has "kep", which does not exist; did you mean keep?'],
+  [{ derive: {} }, 'derive of its answer is an object'],
+  [{ keep: [] }, 'keep of its answer is a list; it is an object with'],
+])('onDue that answered %j is told', (answer, problem) => {
+  if (problem === undefined) expect(dueAnswerProblem(answer)).toBeUndefined()
+  else expect(dueAnswerProblem(answer)).toContain(problem)
+})
+
+test('a key that resembles none is told without a guess', () => {
+  expect(answerProblem({ zzzzzzzz: 1 })).toMatch(/^its answer has "zzzzzzzz", which does not exist \(available: /)
 })

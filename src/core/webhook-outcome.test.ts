@@ -56,3 +56,9 @@ describe('the outcome of a webhook', () => {
     expect(answered(302).reason).toBe('status 302: redirects are not followed')
   })
 })
+
+it('tells of a success only where somebody wants to know', () => {
+  const answer = { kind: 'response', status: 200, excerpt: 'ok' } as const
+  expect(webhookOutcome(answer, nowMs)).toEqual({ outcome: 'ack' })
+  expect(webhookOutcome(answer, nowMs, true)).toEqual({ outcome: 'ack', detail: { status: 200, excerpt: 'ok' } })
+})
