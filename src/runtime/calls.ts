@@ -1,7 +1,8 @@
+import { Chain, type ChainMember } from '../core/chain.ts'
 import type { Platform, Timer } from '../core/platform.ts'
 
 /** One call into a stage or sink, with a signal that is made only when somebody looks at it. */
-export class Call {
+export class Call implements ChainMember<Call> {
   /** As the monotonic clock says; NaN for one that is not timed while it may still answer at once. */
   beganAt: number
   /** When it was aborted at its timeout, by that clock; undefined: it was not. */
@@ -10,6 +11,9 @@ export class Call {
   isAbandoned = false
   /** It waits for something of the engine, before or after the code it calls: its time does not run. */
   isHeldUp = false
+  before: Call | undefined
+  after: Call | undefined
+  isChained = false
   #controller: AbortController | undefined
   #reason: Error | undefined
   #listener: (() => void) | undefined
@@ -59,7 +63,7 @@ export class Calls {
   readonly #platform: Platform
   readonly #timeoutMs: number
   readonly #graceMs: number
-  readonly #open = new Set<Call>()
+  readonly #open = new Chain<Call>()
   readonly #abandoned = new Set<Call>()
   #timer: Timer | undefined
 
@@ -104,8 +108,7 @@ export class Calls {
   }
 
   end(call: Call): void {
-    this.#open.delete(call)
-    this.#abandoned.delete(call)
+    if (!this.#open.delete(call)) this.#abandoned.delete(call)
     if (this.#open.size === 0) {
       this.#timer?.cancel()
       this.#timer = undefined

@@ -37,14 +37,14 @@ export class Endings {
       return
     }
     for (let i = 0; i < flights.length; i++) {
-      const reason = facts.call.hasTimedOut ? `timed out after ${this.#lane.policy.timeoutMs} ms` : messageOf(thrown)
-      const outcome = thrown === undefined ? outcomes![i]! : this.#outcomeOfFailure(reason)
+      const outcome = thrown === undefined ? outcomes![i]! : this.#outcomeOfFailure(thrown, facts.call)
       counts.count(outcome)
       this.apply(flights[i]!, outcome, { ...facts, step: 'sink', hasThrown: thrown !== undefined })
     }
   }
 
-  #outcomeOfFailure(reason: string): Outcome {
+  #outcomeOfFailure(thrown: unknown, { hasTimedOut }: Call): Outcome {
+    const reason = hasTimedOut ? `timed out after ${this.#lane.policy.timeoutMs} ms` : messageOf(thrown)
     return isRepeatable(this.#lane) ? { outcome: 'retry', reason } : { outcome: 'reject', reason: unknownEnd(reason) }
   }
 
@@ -54,6 +54,11 @@ export class Endings {
     outcome: Outcome,
     facts: { at: number; step: string; hasThrown: boolean; call: Call; policy?: RetryPolicies },
   ): void {
+    // The way of most deliveries: nothing to remember and nothing to decide.
+    if (outcome.outcome === 'ack' && outcome.detail === undefined && !this.#lane.isStopping) {
+      this.deliver(flight)
+      return
+    }
     const nowMs = this.#lane.around.platform.clock.now()
     if (outcome.isWait === true) {
       flight.attempt -= 1

@@ -266,7 +266,7 @@ export class Lane implements OwnedLedger {
 
   /** An attempt has ended: go on. */
   afterCall(): void {
-    this.#lastActive = this.around.platform.clock.monotonic()
+    if (this.active === 0) this.#lastActive = this.around.platform.clock.monotonic()
     if (this.setup.runsUserCode) this.around.quarantine.onEnd()
     if (!this.#isPumping) this.pump()
     this.due.look()

@@ -251,8 +251,12 @@ export class Opened {
     this.settler.touchFrontier()
     for (;;) {
       const changed = this.watch.next()
-      const isCaughtUp = this.dispatch.isCaughtUp && this.settler.isClean
-      if (this.watch.isOver || (isCaughtUp && this.lanes.subscriptions().every(isQuiet))) return
+      if (this.watch.isOver) return
+      if (this.dispatch.isCaughtUp && this.lanes.subscriptions().every(isQuiet)) {
+        if (this.settler.isClean) return
+        // Who waits for the end need not wait for the settler's timer.
+        void this.settler.flush()
+      }
       await changed
     }
   }
