@@ -59,7 +59,7 @@ function poster(egress: EgressRules, resolve?: Resolve) {
   const client = openHttpClient({ egress, resolve })
   cleanups.push(() => client.close())
   return (url: string): Promise<HttpAnswer> =>
-    client.post({ url: new URL(url), headers: [], body: 'x', onAbort: () => undefined })
+    client.post({ url: new URL(url), headers: [], body: 'x', onAbort: () => undefined }, (answer) => answer)
 }
 
 const blocked = { kind: 'blocked' }

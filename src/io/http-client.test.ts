@@ -32,12 +32,15 @@ function open(options: Parameters<typeof openHttpClient>[0] = {}): HttpClient {
 
 const never = new AbortController().signal
 const post = (client: HttpClient, url: URL, signal = never): Promise<HttpAnswer> =>
-  client.post({
-    url,
-    headers: ['x-a', 'b'],
-    body: 'héllo',
-    onAbort: (listener) => (signal.aborted ? listener() : signal.addEventListener('abort', listener)),
-  })
+  client.post(
+    {
+      url,
+      headers: ['x-a', 'b'],
+      body: 'héllo',
+      onAbort: (listener) => (signal.aborted ? listener() : signal.addEventListener('abort', listener)),
+    },
+    (answer) => answer,
+  )
 
 describe('the http client', () => {
   it('posts the very bytes with the headers and reads the answer', async () => {

@@ -19,7 +19,7 @@ export type { HttpRequest, HttpResponse, HttpStream, StreamRequest } from './htt
 /** The one way out over HTTP. Every method answers and never throws; redirects are answers like others. */
 export interface HttpClient {
   /** One POST whose answer is only looked at: status, `Retry-After`, the beginning of an error's text. */
-  post(request: HttpPost): Promise<HttpAnswer>
+  post<Result>(request: HttpPost, conclude: (answer: HttpAnswer) => Result): Promise<Result>
   /** One request whose whole answer is wanted. */
   request(request: HttpRequest): Promise<HttpResponse | NoAnswer>
   /** One request whose answer is read while it comes, for as long as it comes. */
@@ -73,9 +73,9 @@ export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
     return recent
   }
   return {
-    post(request) {
+    post(request, conclude) {
       const { pool, path } = routeOf(request.url)
-      return pool === undefined ? Promise.resolve({ kind: 'blocked' }) : post(pool, path, request)
+      return pool === undefined ? Promise.resolve(conclude({ kind: 'blocked' })) : post(pool, path, request, conclude)
     },
     async request(request) {
       const pool = poolOf(request.url)

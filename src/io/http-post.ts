@@ -30,13 +30,14 @@ const maxBodyBytes = 256 * 1024
 const shownTypes = /^(text\/|application\/([\w.+-]*json|xml|problem\+json))/i
 
 /** Posts and reads the answer. The way of every webhook attempt, so it makes nothing that it does not need. */
-export function post(
+export function post<Result>(
   pool: Pool,
   path: string,
   { headers, body, keepsExcerpt, onAbort }: HttpPost,
-): Promise<HttpAnswer> {
+  conclude: (answer: HttpAnswer) => Result,
+): Promise<Result> {
   return new Promise((resolve) => {
-    const exchange = new Exchange(resolve, keepsExcerpt === true)
+    const exchange = new Exchange((answer) => resolve(conclude(answer)), keepsExcerpt === true)
     onAbort(() => exchange.giveUp())
     if (!exchange.isAborted) pool.dispatch({ path, method: 'POST', headers, body }, exchange)
   })
@@ -98,8 +99,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onComplete(): void {
-    // One turn later the connection mostly counts as free, so that the next request takes it instead of a new one.
-    queueMicrotask(() => this.#respond())
+    this.#respond()
   }
 
   onError(error: Error): void {

@@ -21,7 +21,7 @@ export function openSharedClient(egress: EgressRules = publicOnly): HttpClient {
   const mine = shared
   let isClosed = false
   return {
-    post: (request) => client.post(request),
+    post: (request, conclude) => client.post(request, conclude),
     request: (request) => client.request(request),
     open: (request) => client.open(request),
     async close() {

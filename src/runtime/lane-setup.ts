@@ -15,6 +15,7 @@ import type { SchemaGate } from './schema-gate.ts'
 import type { Settler } from './settler.ts'
 import type { RunningStage } from './stage-run.ts'
 import type { Upcasting } from './upcasting.ts'
+import type { Watch } from './watch.ts'
 
 /** What makes a lane that of a replay: its deliveries are marked, and a range of the log is shown to it alone. */
 export interface ReplayPart {
@@ -71,4 +72,6 @@ export interface LaneSurroundings {
   readonly onRoom: (lane: Lane) => void
   /** Tells after each piece of the log that was examined, until the answer is called. */
   readonly onMoved: (listener: () => void) => () => void
+  /** Told when there may be nothing left to do. */
+  readonly watch: Watch
 }

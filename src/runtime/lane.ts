@@ -271,6 +271,8 @@ export class Lane implements OwnedLedger {
     if (!this.#isPumping) this.pump()
     this.due.look()
     this.around.places.callWaiting()
+    // Who waits until nothing is left to do looks again.
+    if (this.active === 0) this.around.watch.changed()
   }
 
   #tellRoom(): void {

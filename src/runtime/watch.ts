@@ -18,6 +18,7 @@ export class Watch {
   }
 
   changed(): void {
+    if (this.#waiting.size === 0) return
     for (const tell of [...this.#waiting]) tell()
   }
 

@@ -79,7 +79,7 @@ function createWebhook(options: WebhookOptions, open: () => HttpClient): Sink {
         keepsExcerpt: isTest,
         onAbort: (listener: () => void) => onAbort(context, listener),
       }
-      return client.post(request).then((answer) => {
+      return client.post(request, (answer) => {
         const isPlain = answer.kind === 'response' && answer.status >= 200 && answer.status < 300 && !isTest
         if (isPlain) return acknowledged
         const durationMs = Math.round(clock.monotonic() - began)
