@@ -34,7 +34,7 @@ const changed = (id: string, more: Partial<EventInput> = {}): EventInput => ({
 async function live(platform: VirtualPlatform, store: Store, rules: readonly DebounceRule[] = [rule()]) {
   const log = recordingLog()
   const services = new Services(platform, log)
-  const ingest = new Ingest(store, {}, platform, () => undefined)
+  const ingest = new Ingest(store, {}, platform, { isBehind: false, wake: () => undefined })
   const counts = noCounts()
   const debounce = await openDebounce('files', rules, counts, { store, ingest, services, platform, log })
   if (debounce !== undefined) services.loop('debounce', () => debounce.run())

@@ -7,6 +7,8 @@ import type { Store } from '../plugin/store.ts'
 
 /** Events examined in one piece. */
 const slice = 1024
+/** A front further behind the head than this goes first: a quarter of what the SQLite store keeps in memory. */
+const behind = 4096
 /** So long, in milliseconds, pieces are examined before other work gets a turn. */
 const turnMs = 8
 
@@ -98,6 +100,11 @@ export class Dispatch {
     return this.#front.position
   }
 
+  /** True when the front is so far behind that it soon reads from the disk. */
+  get isBehind(): boolean {
+    return !this.#isStopped && this.#front.lanes.size > 0 && this.#store.head() - this.#front.position > behind
+  }
+
   /** True when every running lane has examined everything. */
   get isCaughtUp(): boolean {
     const head = this.#store.head()
@@ -186,6 +193,11 @@ export class Dispatch {
   }
 
   async #run(group: Group): Promise<void> {
+    if (group.isFront && group.lanes.size === 0) {
+      group.position = this.#store.head()
+      this.#moved(group)
+      return
+    }
     while (!this.#isStopped && this.#groups.has(group) && group.position < this.#store.head()) {
       const limit = group.isFront ? slice : this.#reachOf(group)
       if (limit === 0) return
@@ -193,15 +205,17 @@ export class Dispatch {
       group.hasFailed = false
       if (events.length === 0 || this.#isStopped) return
       this.#examine(group, events)
-      for (const tell of [...this.#listeners]) tell()
-      if (group.isFront) this.#onFrontier()
-      else {
-        for (const lane of group.lanes) lane.touch()
-        if (this.#merge(group)) return
-      }
+      this.#moved(group)
+      if (!group.isFront && this.#merge(group)) return
       // What falls behind the newest events is read from the disk, which costs more than to go on for a moment.
       if (this.#platform.clock.monotonic() - this.#turnBegan > turnMs) await this.#nextTurn()
     }
+  }
+
+  #moved(group: Group): void {
+    for (const tell of [...this.#listeners]) tell()
+    if (group.isFront) this.#onFrontier()
+    else for (const lane of group.lanes) lane.touch()
   }
 
   /** All groups wait together, so that their pieces share a turn's time however many they are. */

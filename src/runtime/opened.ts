@@ -152,7 +152,7 @@ export class Opened {
     })
     this.rebuilds = new Rebuilds({ ...around, lanes: this.lanes, laneOf: (name) => this.subscription(name) })
     this.desk = makeDesk(this)
-    this.ingest = new Ingest(store, setup.limits, setup.platform, () => this.dispatch.wake(), guards)
+    this.ingest = new Ingest(store, setup.limits, setup.platform, this.dispatch, guards)
   }
 
   lane(name: string): Lane {
