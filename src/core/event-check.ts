@@ -162,12 +162,13 @@ function readTime(
 }
 
 /** Meta with the `notBefore` of the event, which may have come as an entry of it too: that is how it travels. */
-function withNotBefore({ notBefore, meta }: GivenEvent, { nowMs }: EventLimits, issues: Issue[]): unknown {
+function withNotBefore({ notBefore, meta }: GivenEvent, limits: EventLimits, issues: Issue[]): unknown {
+  if (notBefore === undefined && meta === undefined) return undefined
   const entries = isPlainObject(meta) ? meta : {}
   const entry = entries[notBeforeName] ?? undefined
   const given = notBefore ?? entry
   if (given === undefined || (meta && entries !== meta)) return meta
-  const problemOf = (written: string): string | undefined => notBeforeProblem(written, nowMs)
+  const problemOf = (written: string): string | undefined => notBeforeProblem(written, limits.nowMs)
   const text = readTime(given, 'notBefore', issues, problemOf)
   const same = entry === undefined || given === entry ? text : readTime(entry, 'notBefore', issues, problemOf)
   if (text !== same) invalid(issues, 'notBefore', 'and the meta entry notbefore are one thing, but differ: give one')

@@ -10,24 +10,12 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
 export function textProblem(text: string, maxLength: number): string | undefined {
   if (text === '') return 'is empty'
   if (text.length > maxLength) return `is longer than ${maxLength} characters`
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return 'holds a control character'
-    if (code >= 0xd800 && code <= 0xdfff) return text.isWellFormed() ? wideTextProblem(text) : halfPair
-  }
-  return undefined
+  if (!unstorable.test(text)) return undefined
+  return text.isWellFormed() ? 'holds a control character' : 'holds half of a surrogate pair'
 }
 
-const halfPair = 'holds half of a surrogate pair'
-
-/** For the rare text beyond the basic plane, whose pairs are known to be whole. */
-function wideTextProblem(text: string): string | undefined {
-  for (const character of text) {
-    const code = character.charCodeAt(0)
-    if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return 'holds a control character'
-  }
-  return undefined
-}
+/** Control characters, and surrogates that are half of a pair. */
+const unstorable = /[\p{Cc}\p{Cs}]/u
 
 /** What is wrong with a type: dot-separated segments of letters, digits, `_` and `-`. */
 export function typeProblem(type: string): string | undefined {

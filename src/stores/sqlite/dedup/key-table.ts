@@ -48,7 +48,11 @@ export function createKeyTable(capacity: number): KeyTable {
       let slot = (hash[0] as number) >>> shift
       while (sequences[slot] !== 0) slot++
       sequences[slot] = sequence
-      words.set(hash, slot * 4)
+      const at = slot * 4
+      words[at] = hash[0] as number
+      words[at + 1] = hash[1] as number
+      words[at + 2] = hash[2] as number
+      words[at + 3] = hash[3] as number
       count++
     },
     find(hash, after) {

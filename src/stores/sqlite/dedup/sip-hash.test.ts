@@ -81,3 +81,24 @@ test('where source ends and id begins counts, and so does the key', () => {
   ]
   expect(new Set(all).size).toBe(all.length)
 })
+
+test('hashes texts of every length one after the other, whatever came before', () => {
+  const hash = createPairHash(key)
+  const words = new Uint32Array(4)
+  const texts = [
+    'x'.repeat(3000),
+    ...Array.from({ length: 10 }, (_, length) => 'äb€d\ud83d\ude00ghij'.slice(0, length)),
+  ]
+  for (const source of texts) {
+    for (const id of texts) {
+      hash(source, id, words)
+      const input = [BigInt(source.length) | (BigInt(id.length) << 32n), ...wordsOf(source), ...wordsOf(id)]
+      const [first, second] = reference(key, input)
+      expect([words[0], words[1]], `${source.length}, ${id.length}`).toEqual([
+        Number(first! >> 32n),
+        Number(first! & 0xffffffffn),
+      ])
+      expect([words[2], words[3]]).toEqual([Number(second! >> 32n), Number(second! & 0xffffffffn)])
+    }
+  }
+})
