@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { elementSpans, memberSpan, scanJson, topLevelSpans, utf8Bytes } from './json-scan.ts'
+import { elementSpans, memberSpan, scanJson, utf8Bytes } from './json-scan.ts'
 
 const wide = { depth: 64, keys: 10_000 }
 
@@ -82,7 +82,7 @@ describe('the scan before parsing', () => {
     expect(scanJson('"\ud83d\\ude00"', wide)).toEqual({ ok: true })
   })
   test('ends where the text is cut', () => {
-    expect(topLevelSpans('{"a":"bc')).toEqual(new Map([['a', { start: 5, end: 8 }]]))
+    expect(memberSpan('{"a":"bc', 'a')).toEqual({ start: 5, end: 8 })
     expect(elementSpans('[1, [2')).toEqual([
       { start: 1, end: 2 },
       { start: 4, end: 6 },
@@ -95,7 +95,7 @@ describe('the scan before parsing', () => {
       fc.property(fc.array(fc.constantFrom('{', '[', '"', '\\', ':', ',', '}', ']', 'u', '1', ' ')), (parts) => {
         const text = parts.join('')
         expect(typeof scanJson(text, wide).ok).toBe('boolean')
-        if (!text.includes('\\')) expect(topLevelSpans(text)).toBeInstanceOf(Map)
+        if (!text.includes('\\')) expect(memberSpan(text, 'none')).toBeUndefined()
         expect(elementSpans(text) === undefined).toBe(!text.trimStart().startsWith('['))
       }),
     )
@@ -108,9 +108,8 @@ describe('spans', () => {
       fc.property(space, jsonText.members, space, (before, text, after) => {
         const whole = before + text + after
         const parsed = JSON.parse(whole) as Record<string, unknown>
-        const spans = topLevelSpans(whole)
-        expect([...spans.keys()].sort()).toEqual(Object.keys(parsed).sort())
-        for (const [name, { start, end }] of spans) {
+        for (const name of Object.keys(parsed)) {
+          const { start, end } = memberSpan(whole, name)!
           const part = whole.slice(start, end)
           expect(part).toBe(part.trim())
           expect(JSON.parse(part)).toEqual(Object.getOwnPropertyDescriptor(parsed, name)?.value)
@@ -135,12 +134,16 @@ describe('spans', () => {
   })
   test('find a name that is written with escapes', () => {
     expect(memberSpan('{"d\\u0061ta":5}', 'data')).toEqual({ start: 13, end: 14 })
+    expect(memberSpan('{"longer":5}', 'data')).toBeUndefined()
+    expect(memberSpan('{"\\u0061":5}', '\\u0061')).toBeUndefined()
+    expect(memberSpan('{"\\\\u0061":5}', '\\u0061')).toEqual({ start: 11, end: 12 })
   })
   test('take __proto__ for a name like any other', () => {
     expect(memberSpan('{"__proto__":{"a":1}}', '__proto__')).toEqual({ start: 13, end: 20 })
   })
   test('there are none in what is no object, or no array', () => {
-    expect(topLevelSpans('[1]').size).toBe(0)
+    expect(memberSpan('[1]', '1')).toBeUndefined()
+    expect(memberSpan('"data"', 'data')).toBeUndefined()
     expect(memberSpan('{"a":1}', 'b')).toBeUndefined()
     expect(elementSpans('{"a":1}')).toBeUndefined()
     expect(elementSpans('[]')).toEqual([])

@@ -14,7 +14,7 @@ const mostGroups = 2
  * A second group goes out only with this many events: below, sync and hand-over cost more than its events, and one larger
  * group is cheaper than two small ones (64 connections that post single events: a fifth more requests).
  */
-const leastForSecond = 64
+const leastForSecond = 24
 
 /** Gathers commits into groups, hands them to the writer, and gives each caller its own results. */
 export interface GroupCommit {
