@@ -243,8 +243,14 @@ export class Ledger {
     this.#dirty = false
     if (this.#deliveredOnce.length > 0) this.#deliveredOnce = []
     if (this.#settled.length > 0) this.#settled = []
-    for (const part of [this.#put, this.#remove, this.#bury, this.#unbury, this.#hold, this.#batches, this.#kept])
-      part.clear()
+    // New ones: a table that is cleared in place hangs on the one before it, and both on what they held.
+    if (this.#put.size > 0) this.#put = new Map()
+    if (this.#remove.size > 0) this.#remove = new Set()
+    if (this.#bury.size > 0) this.#bury = new Map()
+    if (this.#unbury.size > 0) this.#unbury = new Set()
+    if (this.#hold.size > 0) this.#hold = new Map()
+    if (this.#batches.size > 0) this.#batches = new Map()
+    if (this.#kept.size > 0) this.#kept = new Map()
     return delta
   }
 

@@ -21,7 +21,7 @@ const never = Number.POSITIVE_INFINITY
 export class DueRows {
   readonly #lane: Lane
   /** Deliveries with a row that are in memory now. */
-  readonly #inFlight = new Map<Sequence, Flight>()
+  readonly #inFlight = new Set<Sequence>()
   /** Those of them that came into memory from a row, and not by way of the log. */
   readonly #loaded = new Set<Sequence>()
   /** For each read of rows under way: what left memory since it began, so that what it says of it is out of date. */
@@ -49,13 +49,13 @@ export class DueRows {
   }
 
   track(flight: Flight): void {
-    this.#inFlight.set(flight.sequence, flight)
+    this.#inFlight.add(flight.sequence)
     this.#loaded.add(flight.sequence)
   }
 
   /** It is in memory by way of the log, and has a row from now on: it takes no place from those that wait for a retry. */
   keep(flight: Flight): void {
-    this.#inFlight.set(flight.sequence, flight)
+    this.#inFlight.add(flight.sequence)
   }
 
   forget(sequence: Sequence): void {

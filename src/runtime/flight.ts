@@ -5,6 +5,7 @@ import type { Attempt } from '../core/outcome.ts'
 import { bodyOf, type Payload } from '../core/payload.ts'
 import { markReplayed } from '../core/replayed.ts'
 import type { Delivery } from '../plugin/sink.ts'
+import type { StageBuffer } from './stage-buffer.ts'
 import type { StageEnd } from './stage-run.ts'
 
 const none: readonly never[] = Object.freeze([])
@@ -36,6 +37,8 @@ export class Flight {
   group: Group | undefined
   /** The key of the running stage that it has to itself. */
   keptKey: string | undefined
+  /** It stands in this one, in front of a stage. */
+  ahead: StageBuffer | undefined
   /** The group whose share of the window it takes. */
   fairGroup: string | undefined
   /** In the queue and no longer to be run: a newer event took its place. */

@@ -1,10 +1,9 @@
 import type { Flight } from './flight.ts'
 import { StageBuffer } from './stage-buffer.ts'
 
-/** The buffers in front of a subscription's steps, by the index of the step, and which delivery stands in which. */
+/** The buffers in front of a subscription's steps, by the index of the step. */
 export class StageBuffers {
   readonly #buffers = new Map<number, StageBuffer>()
-  readonly #ahead = new Map<Flight, StageBuffer>()
 
   /** One in front of a step, for `size` deliveries and `most` at the very most. */
   add(step: number, size: number, most: number): void {
@@ -18,17 +17,14 @@ export class StageBuffers {
       free()
       return
     }
-    this.#ahead.set(flight, buffer)
+    flight.ahead = buffer
     buffer.enter(free)
   }
 
   /** A delivery begins the step it stands in front of, or has ended. */
   leave(flight: Flight): void {
-    if (this.#ahead.size === 0) return
-    const buffer = this.#ahead.get(flight)
-    if (buffer === undefined) return
-    this.#ahead.delete(flight)
-    buffer.leave()
+    flight.ahead?.leave()
+    flight.ahead = undefined
   }
 
   /** A commit brings deliveries; `standing` says what waits in front of a step and what runs there. */

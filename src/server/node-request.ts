@@ -1,13 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Chain, ChainMember } from '../core/chain.ts'
 import { AppError } from '../core/errors.ts'
 import type { HttpRequest } from './http.ts'
 
 /** Bodies being read, so that one slow sender can be timed without a timer of its own. */
-export interface Readings {
-  add(reading: Reading): void
-  delete(reading: Reading): void
-}
-export interface Reading {
+export type Readings = Chain<Reading>
+export interface Reading extends ChainMember<Reading> {
   readonly startedAt: number
   fail(): void
 }
@@ -63,6 +61,9 @@ export class NodeRequest implements HttpRequest {
       const reading: Reading = {
         startedAt: performance.now(),
         fail: () => fail(new AppError('request-timeout', 'the request did not arrive in time: send it again')),
+        before: undefined,
+        after: undefined,
+        isChained: false,
       }
       const onData = (part: Buffer): void => {
         size += part.length

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { Chain } from '../core/chain.ts'
 import { AppError, messageOf } from '../core/errors.ts'
 import { isLoopbackHost } from '../core/loopback.ts'
 import { adminLogOf } from '../runtime/admin-log.ts'
@@ -85,7 +86,7 @@ const sweepMs = 2_000
 
 function nodeServer(context: ServerContext, options: ServerOptions): { server: Server; stopSweep: () => void } {
   const requestMs = options.requestMs ?? 30_000
-  const readings = new Set<Reading>()
+  const readings = new Chain<Reading>()
   const server = createServer({
     headersTimeout: options.headersMs ?? 10_000,
     // Node's own would end streams too: bodies are timed by the sweep below.

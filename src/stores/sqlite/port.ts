@@ -15,6 +15,12 @@ export interface Port<Ops extends object> {
   terminate(): Promise<void>
 }
 
+interface OpenCall {
+  readonly id: number
+  resolve(value: never): void
+  reject(error: unknown): void
+}
+
 /** The default lets garbage of passing batches grow to 48 MiB a thread; 16 measured no slower. */
 const youngMb = 16
 
@@ -33,20 +39,20 @@ export function openPort<Ops extends object = Operations>(
     resourceLimits: { maxYoungGenerationSizeMb: youngMb },
   })
   worker.unref()
-  const open = new Map<number, { resolve(value: never): void; reject(error: unknown): void }>()
+  // A list: they end in the order of their coming but for a few, and a Map keeps answers alive that are long over (core/chain).
+  const open: OpenCall[] = []
   let lastId = 0
   let ended: AppError | undefined
 
   const finish = (error: AppError): void => {
-    for (const call of open.values()) call.reject(error)
-    open.clear()
+    for (const call of open.splice(0)) call.reject(error)
     ended ??= new AppError('store-closed', `the SQLite ${module} thread has ended. Open the store again.`)
   }
   worker.on('message', (reply: Reply) => {
-    const call = open.get(reply.id)
-    if (call === undefined) return
-    open.delete(reply.id)
-    if (open.size === 0) worker.unref()
+    const at = open.findIndex(({ id }) => id === reply.id)
+    if (at === -1) return
+    const [call] = open.splice(at, 1) as [OpenCall]
+    if (open.length === 0) worker.unref()
     if ('failure' in reply) call.reject(fromWire(reply.failure))
     else call.resolve(reply.value as never)
   })
@@ -73,8 +79,8 @@ export function openPort<Ops extends object = Operations>(
         const id = ++lastId
         const request: Request = { id, op, args }
         worker.postMessage(request)
-        open.set(id, { resolve, reject })
-        if (open.size === 1) worker.ref()
+        open.push({ id, resolve, reject })
+        if (open.length === 1) worker.ref()
       })
     },
     async terminate() {
