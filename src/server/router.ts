@@ -22,15 +22,17 @@ const entries: readonly Entry[] = Object.entries(routes).map(([name, route]) => 
   handle: handlers[name as RouteName],
   segments: route.path.split('/'),
 }))
-const fixed = new Map(
-  entries
-    .filter(({ route }) => !route.path.includes('{'))
-    .map(({ route, handle }) => [`${route.method} ${route.path}`, { route, handle, params: [] }]),
-)
+/** Paths without parameters, and what they have for each method. */
+const fixed = new Map<string, Map<string, FoundRoute>>()
+for (const { route, handle } of entries) {
+  if (route.path.includes('{')) continue
+  const methods = fixed.get(route.path) ?? new Map<string, FoundRoute>()
+  fixed.set(route.path, methods.set(route.method, { route, handle, params: [] }))
+}
 
 /** Finds the route of a method and a raw path. Paths are compared exactly: no doubled slashes, no case folding. */
 export function findRoute(method: string, path: string): Found {
-  const known = fixed.get(`${method} ${path}`)
+  const known = fixed.get(path)?.get(method)
   if (known !== undefined) return known
   const segments = path.split('/')
   const allowed: string[] = []

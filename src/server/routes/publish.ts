@@ -17,7 +17,7 @@ const statuses = new Map([
 ])
 
 /** `POST /v1/events`: reads, admits, stores and answers after the commit. */
-export async function publishEvents(call: Call): Promise<Answer> {
+export function publishEvents(call: Call): Promise<Answer> {
   const { context } = call
   const request = decompressed(call.request, context.limits.gzip === true)
   const mode = bodyMode(request)
