@@ -238,3 +238,12 @@ export interface HistoryRow {
   /** Attempt records worth keeping: every failed one, and those with details. */
   readonly attempts?: readonly { readonly sequence: Sequence; readonly attempts: readonly Attempt[] }[] | undefined
 }
+
+/** As a list in order; sets of sequences nearly always are. */
+export function ascending(sequences: ReadonlySet<Sequence>): Sequence[] {
+  const list = [...sequences]
+  for (let i = 1; i < list.length; i++) {
+    if (list[i]! < list[i - 1]!) return list.sort((a, b) => a - b)
+  }
+  return list
+}

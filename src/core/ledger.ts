@@ -1,6 +1,7 @@
 import type { Sequence } from './event.ts'
 import { historyRows, type Settlement } from './history-rows.ts'
 import {
+  ascending,
   type BatchRow,
   type Books,
   type Counters,
@@ -290,12 +291,4 @@ export class Ledger {
         return
     }
   }
-}
-
-function ascending(sequences: ReadonlySet<Sequence>): Sequence[] {
-  const list = [...sequences]
-  for (let i = 1; i < list.length; i++) {
-    if (list[i]! < list[i - 1]!) return list.sort((a, b) => a - b)
-  }
-  return list
 }

@@ -7,25 +7,13 @@ import type { IngestResult } from '../plugin/source.ts'
 import type { AppendResult, Commit, CommitResult, Store } from '../plugin/store.ts'
 import type { PublishResult } from './api.ts'
 import { commitOf, type IngestGuards, mismatch, noCounts, resultsOf, sourceIssue, streamIssue } from './ingest-parts.ts'
+import { type IngestDispatch, otherWork } from './other-work.ts'
 import type { SchemaGate } from './schema-gate.ts'
 
 /** Events handed to the store and not yet answered, at most: beyond it a publisher is told to slow down. */
 const waitingEvents = 200_000
 /** Events checked before other work gets a turn: less than a millisecond. */
 const checkedPerTurn = 250
-/**
- * Turns between two such pieces, at most, while dispatch is behind. What it does not reach in time has left the newest events
- * and is read from the disk, which costs publishing and delivering alike: with busy stages a third of the rate.
- */
-const turnsForDispatch = 16
-
-/** What ingest knows of those who read the log. */
-export interface IngestDispatch {
-  /** What keeps up is about to read from the disk what it could have had from memory. */
-  readonly isBehind: boolean
-  /** The log has grown. */
-  wake(): void
-}
 
 /**
  * The way into the log: checks, one atomic commit of what is valid, and a signal to dispatch after it. The signal carries
@@ -94,7 +82,7 @@ export class Ingest {
     const records: EventRecord[] = []
     const results: (IngestResult | undefined)[] = []
     for (const event of events) {
-      if (results.length > 0 && results.length % checkedPerTurn === 0) await this.#turn()
+      if (results.length > 0 && results.length % checkedPerTurn === 0) await otherWork(this.#platform, this.#dispatch)
       const checked = this.#check(event, dataTexts?.[results.length])
       if (checked.ok) records.push(checked.record)
       results.push(checked.ok ? undefined : this.#refuse(event, checked.issues))
@@ -108,7 +96,7 @@ export class Ingest {
   async assertValid(events: readonly EventInput[], isStrict = false): Promise<readonly EventRecord[]> {
     const records: EventRecord[] = []
     for (const event of events) {
-      if (records.length > 0 && records.length % checkedPerTurn === 0) await this.#turn()
+      if (records.length > 0 && records.length % checkedPerTurn === 0) await otherWork(this.#platform, this.#dispatch)
       const checked = this.#check(event)
       if (!checked.ok) throw this.#notWhole(records.length, events.length, checked.issues.map(textOf).join('; '))
       records.push(checked.record)
@@ -155,14 +143,6 @@ export class Ingest {
       id: String(event?.id ?? ''),
       status: 'refused',
       error: { code, message },
-    }
-  }
-
-  /** Lets other work of the process go on in the middle of a large batch. */
-  async #turn(): Promise<void> {
-    for (let turns = 0; turns < turnsForDispatch; turns++) {
-      await new Promise<void>((resolve) => this.#platform.soon(resolve))
-      if (!this.#dispatch.isBehind) return
     }
   }
 

@@ -249,12 +249,9 @@ export class Opened {
   /** Resolves when nothing is left to do now: waiting retries and replays do not count. */
   async idle(): Promise<void> {
     this.settler.touchFrontier()
-    for (;;) {
-      const changed = this.watch.next()
-      if (this.watch.isOver) return
+    for (let changed = this.watch.next(); !this.watch.isOver; changed = this.watch.next()) {
       if (this.dispatch.isCaughtUp && this.lanes.subscriptions().every(isQuiet)) {
         if (this.settler.isClean) return
-        // Who waits for the end need not wait for the settler's timer.
         void this.settler.flush()
       }
       await changed
