@@ -238,3 +238,31 @@ test('the version of what stages keep stays with the ledger', () => {
   expect(new Ledger({ ...empty, failingSince: 5 }).snapshot().failingSince).toBe(5)
   expect('failingSince' in new Ledger(empty).snapshot()).toBe(false)
 })
+
+test('each change is handed over once, of whatever kind it is', () => {
+  const ledger = new Ledger({ ...empty, openRows: 0, deadRows: 0 })
+  const waiting = { state: 'waiting', dueAt: 1, done: [], attempt: 1, deaths: 0, attempts: [] } as const
+  for (let sequence = 1; sequence <= 3; sequence++) ledger.match(sequence)
+  ledger.putRow({ sequence: 1, ...waiting }, 'pending')
+  ledger.bury({ sequence: 2, reason: 'no', diedAt: 0, attemptCount: 1, attempts: [], done: [] }, 'pending')
+  ledger.hold('a', [3], [3])
+  ledger.keep({ stage: 'count', key: 'a', value: '1' })
+  expect(ledger.take(0)).toMatchObject({
+    put: [{ sequence: 1 }],
+    bury: [{ sequence: 2 }],
+    hold: [{ key: 'a', sequences: [3] }],
+    kept: [{ key: 'a' }],
+  })
+  ledger.settle(1, 'delivered', 'row', { attemptCount: 2, attempts: [] })
+  ledger.putRow({ sequence: 2, ...waiting }, 'dead')
+  expect(ledger.take(0)).toMatchObject({
+    put: [{ sequence: 2 }],
+    remove: [1],
+    bury: [],
+    unbury: [2],
+    hold: [],
+    kept: [],
+  })
+  ledger.touch()
+  expect(ledger.take(0)).toMatchObject({ put: [], remove: [], bury: [], unbury: [], hold: [], kept: [], history: [] })
+})
