@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 const here = import.meta.dirname
 // Threads of the store run from source, and a suite starts thousands: with what was compiled before each begins in 13
@@ -18,6 +18,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['millrace-source'], externalConditions: ['millrace-source'] } },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    // A suite of its own, `npm run test:elsewhere`: it needs the npm registry.
+    exclude: [...configDefaults.exclude, 'test/elsewhere/**'],
     pool: 'forks',
     // Most files wait for processes and disks: with one core left free, two cores took half as long again.
     maxWorkers: '100%',

@@ -1,6 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -12,17 +11,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { manifest, packBelow, root, userEnvironment } from '../elsewhere/packed.ts'
 import { freePort, patient } from './cli-process.ts'
 
-// The package as users get it: compiled, packed and unpacked beside its dependencies, with nothing of `src`.
+// The packed package, unpacked beside its dependencies.
 
-const root = resolve(import.meta.dirname, '../..')
-const { dependencies, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-  dependencies: Record<string, string>
-  exports: Record<string, string | Record<string, string>>
-}
+const { dependencies, exports } = manifest
 let folder: string
 let app: string
 let installed: string
@@ -30,20 +26,11 @@ const children: ChildProcess[] = []
 
 beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'millrace-package-')))
-  const staged = join(folder, 'staged')
-  mkdirSync(staged)
-  for (const name of ['package.json', 'bin', 'docs/reference', 'millrace.schema.json'])
-    cpSync(join(root, name), join(staged, name), { recursive: true })
-  // Types are checked by the checks; what is tried here is what comes out.
-  execFileSync(join(root, 'node_modules/.bin/tsc'), [
-    ...['-p', join(root, 'tsconfig.build.json')],
-    ...['--noCheck', '--outDir', join(staged, 'dist')],
-  ])
-  const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--offline', '--silent'], { cwd: staged })
+  const archive = packBelow(folder)
   app = join(folder, 'app')
   installed = join(app, 'node_modules/millrace')
   mkdirSync(installed, { recursive: true })
-  execFileSync('tar', ['-xzf', join(staged, packed.toString().trim()), '-C', installed, '--strip-components=1'])
+  execFileSync('tar', ['-xzf', archive, '-C', installed, '--strip-components=1'])
   for (const name of Object.keys(dependencies)) {
     const place = join(app, 'node_modules', name)
     mkdirSync(dirname(place), { recursive: true })
@@ -57,16 +44,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** The environment of a user: nothing that our own scripts set. */
-function environment(): NodeJS.ProcessEnv {
-  const { PORT: _port, NODE_OPTIONS: _options, ...env } = process.env
-  return { ...env, NO_COLOR: '1' }
-}
-
 function start(...argv: readonly string[]): { readonly child: ChildProcess; text(): string } {
   const child = spawn(process.execPath, [join(installed, 'bin/millrace.js'), ...argv], {
     cwd: app,
-    env: environment(),
+    env: userEnvironment(),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   children.push(child)
@@ -160,6 +141,6 @@ test('an application imports the library by its name', () => {
     console.log(JSON.stringify([sink.sequences, typeof memory, typeof webhook, typeof http, typeof defineSink, typeof openServer, typeof stage]))
   `
   writeFileSync(join(app, 'program.mjs'), program)
-  const out = execFileSync(process.execPath, ['program.mjs'], { cwd: app, env: environment(), encoding: 'utf8' })
+  const out = execFileSync(process.execPath, ['program.mjs'], { cwd: app, env: userEnvironment(), encoding: 'utf8' })
   expect(JSON.parse(out)).toEqual([[1], ...Array.from({ length: 6 }, () => 'function')])
 })
