@@ -57,6 +57,17 @@ describe('the http client', () => {
     expect(seen).toEqual(['POST', '/hook?x=1', 'b', '6', 'héllo'])
   })
 
+  it('rejects with what the conclusion throws, and goes on', async () => {
+    const { url } = await serve((_request, response) => response.writeHead(204).end())
+    const client = open()
+    const request = { url, headers: [], body: 'x', onAbort: () => undefined }
+    const broken = client.post(request, () => {
+      throw new Error('cannot be concluded')
+    })
+    await expect(broken).rejects.toThrow('cannot be concluded')
+    expect(await post(client, url)).toMatchObject({ kind: 'response', status: 204 })
+  })
+
   it('keeps its connections: no more than twice as many as requests under way', async () => {
     const sockets = new Set<Socket>()
     const { server, url } = await serve((request, response) => request.resume().on('end', () => response.end('ok')))

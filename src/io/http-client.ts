@@ -18,7 +18,7 @@ export type { HttpRequest, HttpResponse, HttpStream, StreamRequest } from './htt
 
 /** The one way out over HTTP. Every method answers and never throws; redirects are answers like others. */
 export interface HttpClient {
-  /** One POST whose answer is only looked at: status, `Retry-After`, the beginning of an error's text. */
+  /** One POST whose answer is only looked at: status, `Retry-After`, the beginning of an error's text. Gives what `conclude` makes of it. */
   post<Result>(request: HttpPost, conclude: (answer: HttpAnswer) => Result): Promise<Result>
   /** One request whose whole answer is wanted. */
   request(request: HttpRequest): Promise<HttpResponse | NoAnswer>

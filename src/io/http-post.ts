@@ -29,15 +29,25 @@ const maxBodyBytes = 256 * 1024
 /** The types of bodies whose beginning is shown to people (SEC-13). */
 const shownTypes = /^(text\/|application\/([\w.+-]*json|xml|problem\+json))/i
 
-/** Posts and reads the answer. The way of every webhook attempt, so it makes nothing that it does not need. */
+/**
+ * Posts, reads the answer and gives what `conclude` makes of it. The way of every webhook attempt, so it makes nothing that
+ * it does not need.
+ */
 export function post<Result>(
   pool: Pool,
   path: string,
   { headers, body, keepsExcerpt, onAbort }: HttpPost,
   conclude: (answer: HttpAnswer) => Result,
 ): Promise<Result> {
-  return new Promise((resolve) => {
-    const exchange = new Exchange((answer) => resolve(conclude(answer)), keepsExcerpt === true)
+  return new Promise((resolve, reject) => {
+    const done = (answer: HttpAnswer): void => {
+      try {
+        resolve(conclude(answer))
+      } catch (error) {
+        reject(error)
+      }
+    }
+    const exchange = new Exchange(done, keepsExcerpt === true)
     onAbort(() => exchange.giveUp())
     if (!exchange.isAborted) pool.dispatch({ path, method: 'POST', headers, body }, exchange)
   })
