@@ -19,10 +19,6 @@ export class Chain<Member extends ChainMember<Member>> implements Iterable<Membe
     return this.#size
   }
 
-  get first(): Member | undefined {
-    return this.#first
-  }
-
   /** Appends a member that is in no chain. */
   add(member: Member): void {
     member.isChained = true

@@ -13,6 +13,6 @@ export function messageId(
   id: string,
   replay?: string,
 ): string {
-  const own = `msg_${digest(`[${JSON.stringify(subscription)},${JSON.stringify(source)},${JSON.stringify(id)}]`).slice(0, kept)}`
+  const own = `msg_${digest(JSON.stringify([subscription, source, id])).slice(0, kept)}`
   return replay === undefined ? own : `${own}_${replay}`
 }

@@ -16,9 +16,12 @@ import {
 export type { HttpAnswer, HttpPost } from './http-post.ts'
 export type { HttpRequest, HttpResponse, HttpStream, StreamRequest } from './http-request.ts'
 
-/** The one way out over HTTP. Every method answers and never throws; redirects are answers like others. */
+/** The one way out over HTTP. What goes wrong is an answer and never thrown; redirects are answers like others. */
 export interface HttpClient {
-  /** One POST whose answer is only looked at: status, `Retry-After`, the beginning of an error's text. Gives what `conclude` makes of it. */
+  /**
+   * One POST whose answer is only looked at: status, `Retry-After`, the beginning of an error's text. Gives what `conclude`
+   * makes of it, and rejects with what that throws.
+   */
   post<Result>(request: HttpPost, conclude: (answer: HttpAnswer) => Result): Promise<Result>
   /** One request whose whole answer is wanted. */
   request(request: HttpRequest): Promise<HttpResponse | NoAnswer>

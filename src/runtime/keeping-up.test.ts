@@ -4,6 +4,7 @@ import { memory } from '../stores/memory.ts'
 import { recordingLog } from '../testing/plugin-context.ts'
 import { createVirtualPlatform } from '../testing/virtual-platform.ts'
 import { Dispatch, type Reader } from './dispatch.ts'
+import { engineWith, event, policy } from './engine-fixture.test-support.ts'
 import { Ingest } from './ingest.ts'
 
 const events = (count: number): EventInput[] =>
@@ -87,4 +88,17 @@ test('dispatch is behind once what it has not examined is more than a moment’s
   await settle()
   expect(dispatch.frontier).toBe(10_001)
   expect(counts.reads).toBe(read)
+})
+
+test('idle does not wait for the timer of the settler', async () => {
+  const platform = createVirtualPlatform()
+  const store = await memory().declaration.open({}, { directory: '.', platform })
+  const { engine, received } = await engineWith([{ policy: policy('crm') }], store, true, { platform })
+  await engine.publish(event(1))
+  let isIdle = false
+  void engine.idle().then(() => (isIdle = true))
+  // No time passes.
+  await platform.settle()
+  expect(isIdle).toBe(true)
+  expect(received.get('crm')).toHaveLength(1)
 })
