@@ -36,26 +36,29 @@ function isTypeCharacter(code: number): boolean {
   return isLetter || (code >= 0x30 && code <= 0x39) || code === 0x5f || code === 0x2d
 }
 
-const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-](\d\d):(\d\d))$/
+const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/
 
 /** What is wrong with a time: RFC 3339 with a zone, and a day that exists. */
 export function timeProblem(text: string): string | undefined {
-  const parts = rfc3339.exec(text)
-  if (parts === null) return 'is not RFC 3339: write it as 2026-01-31T12:00:00Z'
-  const [year, month, day, hour, minute, second] = parts.slice(1, 7).map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
-  const isDay = month >= 1 && month <= 12 && day >= 1 && day <= daysOf(year, month)
-  const zoneHour = Number(parts[7] ?? 0)
-  const zoneMinute = Number(parts[8] ?? 0)
+  if (!rfc3339.test(text)) return 'is not RFC 3339: write it as 2026-01-31T12:00:00Z'
+  const month = twoDigits(text, 5)
+  const day = twoDigits(text, 8)
+  const isDay =
+    month >= 1 && month <= 12 && day >= 1 && day <= daysOf(twoDigits(text, 0) * 100 + twoDigits(text, 2), month)
   // A leap second is a time that happened.
-  const isClock = hour <= 23 && minute <= 59 && second <= 60 && zoneHour <= 23 && zoneMinute <= 59
-  return isDay && isClock ? undefined : 'names a day or hour that does not exist'
+  const isClock = twoDigits(text, 11) <= 23 && twoDigits(text, 14) <= 59 && twoDigits(text, 17) <= 60
+  return isDay && isClock && isZone(text) ? undefined : 'names a day or hour that does not exist'
+}
+
+/** Of what has the right form: the offset at its end is less than a day. */
+function isZone(text: string): boolean {
+  const at = text.length - 6
+  const isOffset = text[at + 3] === ':' && (text[at] === '+' || text[at] === '-')
+  return !isOffset || (twoDigits(text, at + 1) <= 23 && twoDigits(text, at + 4) <= 59)
+}
+
+function twoDigits(text: string, at: number): number {
+  return 10 * (text.charCodeAt(at) - 0x30) + text.charCodeAt(at + 1) - 0x30
 }
 
 function daysOf(year: number, month: number): number {

@@ -1,14 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Chain, ChainMember } from '../core/chain.ts'
+import type { ServerResponse } from 'node:http'
 import { AppError } from '../core/errors.ts'
+import type { BodyMessage } from './body-message.ts'
 import type { HttpRequest } from './http.ts'
-
-/** Bodies being read, so that one slow sender can be timed without a timer of its own. */
-export type Readings = Chain<Reading>
-export interface Reading extends ChainMember<Reading> {
-  readonly startedAt: number
-  fail(): void
-}
+import { type Readings, readWhole, tooLarge } from './whole-body.ts'
 
 /** A request of `node:http` as the routes see it. One object per request and no copies: this is the hot path. */
 export class NodeRequest implements HttpRequest {
@@ -16,13 +10,13 @@ export class NodeRequest implements HttpRequest {
   readonly path: string
   readonly query: string
   readonly headers: HttpRequest['headers']
-  readonly #message: IncomingMessage
+  readonly #message: BodyMessage
   readonly #answer: ServerResponse
   readonly #readings: Readings
   readonly #awaitsContinue: boolean
   #gone: AbortSignal | undefined
 
-  constructor(message: IncomingMessage, answer: ServerResponse, readings: Readings, awaitsContinue: boolean) {
+  constructor(message: BodyMessage, answer: ServerResponse, readings: Readings, awaitsContinue: boolean) {
     const url = message.url ?? '/'
     const mark = url.indexOf('?')
     this.method = message.method ?? 'GET'
@@ -53,47 +47,7 @@ export class NodeRequest implements HttpRequest {
     const message = this.#message
     if (Number(message.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes))
     if (this.#awaitsContinue) this.#answer.writeContinue()
-    return new Promise((resolve, reject) => {
-      let first: Buffer | undefined
-      let parts: Buffer[] | undefined
-      let size = 0
-      const readings = this.#readings
-      const reading: Reading = {
-        startedAt: performance.now(),
-        fail: () => fail(new AppError('request-timeout', 'the request did not arrive in time: send it again')),
-        before: undefined,
-        after: undefined,
-        isChained: false,
-      }
-      const onData = (part: Buffer): void => {
-        size += part.length
-        try {
-          // Counted here, as the bytes come: Content-Length is only a claim, and a chunked body has none (SEC-28).
-          if (size > limitBytes) throw tooLarge(limitBytes)
-          hold?.(part.length)
-        } catch (error) {
-          fail(error)
-          return
-        }
-        if (first === undefined) first = part
-        else if (parts === undefined) parts = [first, part]
-        else parts.push(part)
-      }
-      const fail = (error: unknown): void => {
-        readings.delete(reading)
-        message.off('data', onData)
-        parts = undefined
-        first = undefined
-        reject(error)
-      }
-      message.on('data', onData)
-      message.on('end', () => {
-        readings.delete(reading)
-        resolve(parts === undefined ? (first ?? noBytes) : Buffer.concat(parts, size))
-      })
-      message.on('error', () => fail(new AppError('body-malformed', 'the request ended before its body did')))
-      readings.add(reading)
-    })
+    return readWhole(message, { bytes: limitBytes, hold }, this.#readings)
   }
 
   async *chunks(idleMs: number, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
@@ -135,10 +89,4 @@ export class NodeRequest implements HttpRequest {
       message.off('readable', onWake).off('end', onWake).off('aborted', onCut)
     }
   }
-}
-
-const noBytes = new Uint8Array(0)
-
-function tooLarge(limitBytes: number): AppError {
-  return new AppError('body-too-large', `the body is larger than ${limitBytes} bytes: send less at once`)
 }

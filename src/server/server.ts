@@ -6,14 +6,16 @@ import { isLoopbackHost } from '../core/loopback.ts'
 import { adminLogOf } from '../runtime/admin-log.ts'
 import type { Pipeline } from '../runtime/api.ts'
 import type { Token } from './auth.ts'
+import { BodyMessage } from './body-message.ts'
 import type { FaceOptions, ServerContext } from './context.ts'
 import { contextOf } from './context-of.ts'
 import { loopbackHosts } from './guard.ts'
 import { listen } from './listen.ts'
 import { answerBrokenRequest, writeAnswer } from './node-answer.ts'
-import { NodeRequest, type Reading } from './node-request.ts'
+import { NodeRequest } from './node-request.ts'
 import { problemAnswer } from './problem.ts'
 import { serve } from './serve.ts'
+import { type Reading, requestTimeout } from './whole-body.ts'
 
 export interface ServerOptions extends FaceOptions {
   readonly host: string
@@ -88,6 +90,7 @@ function nodeServer(context: ServerContext, options: ServerOptions): { server: S
   const requestMs = options.requestMs ?? 30_000
   const readings = new Chain<Reading>()
   const server = createServer({
+    IncomingMessage: BodyMessage,
     headersTimeout: options.headersMs ?? 10_000,
     // Node's own would end streams too: bodies are timed by the sweep below.
     requestTimeout: 0,
@@ -100,7 +103,7 @@ function nodeServer(context: ServerContext, options: ServerOptions): { server: S
   server.maxHeadersCount = maxHeaders + 1
   server.maxConnections = options.maxConnections ?? 16_384
   server.maxRequestsPerSocket = 100_000
-  const onRequest = (awaitsContinue: boolean) => (message: IncomingMessage, response: ServerResponse) => {
+  const onRequest = (awaitsContinue: boolean) => (message: BodyMessage, response: ServerResponse<BodyMessage>) => {
     const request = new NodeRequest(message, response, readings, awaitsContinue)
     const refusal = refusalOf(message)
     const answered =
@@ -118,7 +121,7 @@ function nodeServer(context: ServerContext, options: ServerOptions): { server: S
   const sweep = setInterval(
     () => {
       const before = performance.now() - requestMs
-      for (const reading of readings) if (reading.startedAt < before) reading.fail()
+      for (const reading of readings) if (reading.startedAt < before) reading.fail(requestTimeout())
     },
     Math.min(sweepMs, requestMs),
   )

@@ -85,19 +85,18 @@ export function createGroupCommit(parts: {
 
   const answer = ({ members, counts, fields, sizes }: Gathered, appendedAt: number, reply: GroupReply): void => {
     const results = new Array<CommitResult>(counts.length)
-    const refused = new Map(
-      reply.refused.map(([index, reason, detail, version]) => [
-        index,
-        { kind: 'refused', reason, detail, version } as const,
-      ]),
-    )
     let sequence = reply.first
     let event = 0
+    // Both lists are in the order of the group.
     let exception = 0
-    for (const [index, count] of counts.entries()) {
-      const refusal = refused.get(index)
-      if (refusal !== undefined) {
-        results[index] = refusal
+    let refusal = 0
+    for (let index = 0; index < counts.length; index++) {
+      const count = counts[index] as number
+      const refused = reply.refused[refusal]
+      if (refused?.[0] === index) {
+        const [, reason, detail, version] = refused
+        results[index] = { kind: 'refused', reason, detail, version }
+        refusal += 1
         event += count
         continue
       }
