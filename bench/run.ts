@@ -18,6 +18,7 @@ const parts = new Set([
   'report',
   'load',
   'serve',
+  'http-servers',
   'pipelines',
   'webhook-runs',
 ])
