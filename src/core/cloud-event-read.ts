@@ -5,7 +5,7 @@ import { isJsonType, isPlainObject } from './event-fields.ts'
 import type { GivenEvent } from './event-names.ts'
 import type { Issue } from './issues.ts'
 import { notJson } from './json-fault.ts'
-import { elementSpans, memberSpan, scanJson } from './json-scan.ts'
+import { elementSpans, memberSpan, type Span, scanJson } from './json-scan.ts'
 
 export interface ReadLimits extends EventLimits {
   /** Events in one batch; 10,000 when absent. */
@@ -42,7 +42,7 @@ export function readJsonEvents(text: string, mode: ReadMode, limits: ReadLimits 
   if (mode === 'batch') return readBatch(text, limits)
   const members = parseMembers(text, limits)
   if (!members.ok) return members
-  return { ok: true, events: [checkMembers(members.value, text, limits)] }
+  return { ok: true, events: [checkMembers(members.value, partOf(text, memberSpan(text, 'data')), limits)] }
 }
 
 function readBatch(text: string, limits: ReadLimits): ReadResult {
@@ -52,13 +52,13 @@ function readBatch(text: string, limits: ReadLimits): ReadResult {
   if (!scan.ok) return malformed(`the body is refused at character ${scan.offset + 1}: ${scan.problem}`)
   const parsed = parseJson(text, 'the body')
   if (!parsed.ok) return parsed
-  const spans = elementSpans(text)
+  const spans = elementSpans(text, 'data')
   if (spans === undefined) return malformed('a batch is a JSON array of events')
   if (spans.length > most) {
     return { ok: false, issues: [{ code: 'body-too-large', message: `a batch has at most ${most} events` }] }
   }
   const values = parsed.value as readonly unknown[]
-  const events = spans.map(({ start, end }, index) => checkMembers(values[index], text.slice(start, end), limits))
+  const events = spans.map(({ member }, index) => checkMembers(values[index], partOf(text, member), limits))
   return { ok: true, events }
 }
 
@@ -86,27 +86,22 @@ function parseJson(text: string, what: string): ParsedJson {
   }
 }
 
-function checkMembers(value: unknown, text: string, limits: ReadLimits): CheckedEvent {
-  if (!isPlainObject(value)) return checkEvent(value, limits)
-  if (value['specversion'] === undefined) return checkPlain(value, text, limits)
-  return checkStructured(value, text, limits)
-}
-
-/** Our own field names: the library's check, with the data as it was written instead of serialised again. */
-function checkPlain(value: Members, text: string, limits: ReadLimits): CheckedEvent {
-  return checkEvent(value, limits, memberText(text, 'data'))
-}
-
-function memberText(text: string, name: string): string | undefined {
-  const span = memberSpan(text, name)
+function partOf(text: string, span: Span | undefined): string | undefined {
   return span === undefined ? undefined : text.slice(span.start, span.end)
 }
 
-function checkStructured(value: Members, text: string, limits: ReadLimits): CheckedEvent {
+/** `data` is the data as it was written, undefined where the event has none. */
+function checkMembers(value: unknown, data: string | undefined, limits: ReadLimits): CheckedEvent {
+  if (!isPlainObject(value)) return checkEvent(value, limits)
+  // With our own field names it is the library's check, with the data as it was written instead of serialised again.
+  return value['specversion'] === undefined ? checkEvent(value, limits, data) : checkStructured(value, data, limits)
+}
+
+function checkStructured(value: Members, written: string | undefined, limits: ReadLimits): CheckedEvent {
   const issues: Issue[] = []
   checkVersion(value['specversion'], issues)
   let given = givenOf(value, issues)
-  let data: ReadyData | undefined = Object.hasOwn(value, 'data') ? memberText(text, 'data') : undefined
+  let data: ReadyData | undefined = written
   const encoded = value['data_base64'] ?? undefined
   if (encoded !== undefined) {
     if (data !== undefined) refuse(issues, 'data_base64', 'and data exclude each other: give one of them')

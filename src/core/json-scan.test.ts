@@ -84,8 +84,8 @@ describe('the scan before parsing', () => {
   test('ends where the text is cut', () => {
     expect(memberSpan('{"a":"bc', 'a')).toEqual({ start: 5, end: 8 })
     expect(elementSpans('[1, [2')).toEqual([
-      { start: 1, end: 2 },
-      { start: 4, end: 6 },
+      { start: 1, end: 2, member: undefined },
+      { start: 4, end: 6, member: undefined },
     ])
     expect(scanJson('"ab\\', wide)).toEqual({ ok: true })
     expect(scanJson('"ab\ud83d', wide)).toMatchObject({ ok: false, offset: 3 })
@@ -126,6 +126,28 @@ describe('spans', () => {
         expect(parts.every((part) => part === part.trim())).toBe(true)
       }),
     )
+  })
+  test('hold the member of a name in each element, as if each were looked at by itself', () => {
+    fc.assert(
+      fc.property(space, jsonText.list, fc.constantFrom('data', '"}', ''), (before, text, name) => {
+        const whole = before + text
+        const alone = ({ start, end }: { start: number; end: number }) => {
+          const part = whole.slice(start, end)
+          const span = memberSpan(part, name)
+          return span && part.slice(span.start, span.end)
+        }
+        for (const element of elementSpans(whole, name)!) {
+          const { member } = element
+          expect(member && whole.slice(member.start, member.end)).toBe(alone(element))
+        }
+      }),
+    )
+    expect(elementSpans('[{"data":1},{},7,{"data":{"data":2}}]', 'data')!.map(({ member }) => member)).toEqual([
+      { start: 9, end: 10 },
+      undefined,
+      undefined,
+      { start: 25, end: 35 },
+    ])
   })
   test('keep what parsing would lose: digits, white space, order and repeated keys', () => {
     const text = '{"id":"1", "data": {"b": 1.20, "a":1e2,"a" :10000000000000000001 } ,"x":1}'

@@ -33,12 +33,14 @@ const closeBrace = 0x7d
  */
 export function scanJson(text: string, limits: JsonLimits): ScanResult {
   const most = limits.depth + (limits.around ?? 0)
-  if (cannotExceed(text, most, limits.keys)) return { ok: true }
+  const isWhole = hasNoHalves(text)
+  if (isWhole && cannotExceed(text, most, limits.keys)) return { ok: true }
   let depth = 0
   let keys = 0
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
-    if (code === quote) {
+    if (code === quote && isWhole) at = skipString(text, at) - 1
+    else if (code === quote) {
       let end = at + 1
       let isPlain = true
       for (; end < text.length; end++) {
@@ -63,12 +65,17 @@ export function scanJson(text: string, limits: JsonLimits): ScanResult {
   return { ok: true }
 }
 
+/** True for most texts: every surrogate is half of a pair in plain sight. */
+function hasNoHalves(text: string): boolean {
+  return !text.includes('\\u') && text.isWellFormed()
+}
+
 /**
- * True for most texts, found by the engine's own search, which is faster than a pass over the characters: so few openings,
- * fewer characters than keys are allowed, and no surrogate that is not half of a pair in plain sight.
+ * True for most texts that are short, found by the engine's own search, which is faster than a pass over the characters: so
+ * few openings, and fewer characters than keys are allowed.
  */
 function cannotExceed(text: string, depth: number, keys: number): boolean {
-  if (text.length > keys || text.includes('\\u') || !text.isWellFormed()) return false
+  if (text.length > keys) return false
   let openings = 0
   for (const opening of ['{', '[']) {
     for (let at = text.indexOf(opening); at !== -1; at = text.indexOf(opening, at + 1)) {
@@ -148,19 +155,28 @@ function skipValue(text: string, start: number): number {
  * The text must be valid JSON; undefined when it is not an object or has no such member.
  */
 export function memberSpan(text: string, name: string): Span | undefined {
-  let at = skipSpace(text, 0)
-  if (text.charCodeAt(at) !== openBrace) return undefined
+  const start = skipSpace(text, 0)
+  return text.charCodeAt(start) === openBrace ? walkObject(text, start, name).member : undefined
+}
+
+interface Walked {
+  readonly end: number
+  readonly member: Span | undefined
+}
+
+/** Goes over the object that begins at `start`: where it ends, and where its member of that name stands. */
+function walkObject(text: string, start: number, name: string): Walked {
   let span: Span | undefined
-  at = skipSpace(text, at + 1)
+  let at = skipSpace(text, start + 1)
   while (text.charCodeAt(at) === quote) {
     const nameEnd = skipString(text, at)
-    const start = skipSpace(text, skipSpace(text, nameEnd) + 1)
-    const end = skipValue(text, start)
-    if (isNamed(text, at, nameEnd, name)) span = { start, end }
-    // Past the comma; past the closing brace there is no further quote.
-    at = skipSpace(text, skipSpace(text, end) + 1)
+    const from = skipSpace(text, skipSpace(text, nameEnd) + 1)
+    const to = skipValue(text, from)
+    if (isNamed(text, at, nameEnd, name)) span = { start: from, end: to }
+    at = skipSpace(text, to)
+    if (text.charCodeAt(at) === comma) at = skipSpace(text, at + 1)
   }
-  return span
+  return { end: Math.min(at + 1, text.length), member: span }
 }
 
 /** A name may be written with escapes: `"d\u0061ta"` is `data`. */
@@ -173,15 +189,24 @@ function isNamed(text: string, start: number, end: number, name: string): boolea
   return written.includes('\\') && (JSON.parse(written) as string) === name
 }
 
-/** Where the elements of an array stand in its text. The text must be valid JSON; undefined when it is not an array. */
-export function elementSpans(text: string): readonly Span[] | undefined {
+/** An element of an array; of one that is an object also where its member of a name stands. */
+export interface ElementSpan extends Span {
+  readonly member: Span | undefined
+}
+
+/**
+ * Where the elements of an array stand in its text, and in those that are objects the member called `name`, in one pass. The
+ * text must be valid JSON; undefined when it is not an array.
+ */
+export function elementSpans(text: string, name = ''): readonly ElementSpan[] | undefined {
   let at = skipSpace(text, 0)
   if (text.charCodeAt(at) !== openBracket) return undefined
-  const spans: Span[] = []
+  const spans: ElementSpan[] = []
   at = skipSpace(text, at + 1)
   while (at < text.length && text.charCodeAt(at) !== closeBracket) {
-    const end = skipValue(text, at)
-    spans.push({ start: at, end })
+    const isObject = text.charCodeAt(at) === openBrace
+    const { end, member } = isObject ? walkObject(text, at, name) : { end: skipValue(text, at), member: undefined }
+    spans.push({ start: at, end, member })
     const next = skipSpace(text, end)
     if (text.charCodeAt(next) !== comma) break
     at = skipSpace(text, next + 1)
