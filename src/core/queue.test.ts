@@ -26,3 +26,13 @@ test('clearing empties it', () => {
   queue.clear()
   expect([queue.size, queue.shift(), queue.peek()]).toEqual([0, undefined, undefined])
 })
+
+test('what has left is let go of while much still waits', () => {
+  const queue = new Queue<number>()
+  for (let i = 0; i < 2_100; i++) queue.push(i)
+  for (let i = 0; i < 1_100; i++) expect(queue.shift()).toBe(i)
+  queue.push(2_100)
+  expect([queue.size, queue.peek()]).toEqual([1_001, 1_100])
+  for (let i = 1_100; i < 2_101; i++) expect(queue.shift()).toBe(i)
+  expect(queue.shift()).toBe(undefined)
+})

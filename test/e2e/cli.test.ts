@@ -345,3 +345,18 @@ export default async () => { setTimeout(() => { throw new Error('a bug in a plug
   expect(err).toContain('a bug in a plug-in')
   expect((await folder.millrace(['events', '--json'])).out).toContain('"id":"1"')
 })
+
+test('into a pipe the console sink has standard output to itself', { timeout: 60_000 }, async () => {
+  writeFileSync(
+    join(folder.path, 'millrace.yaml'),
+    `${config.replaceAll('PORT', String(folder.port))}  screen: { match: [order.*], sink: { type: console } }\n`,
+  )
+  const running = await folder.start(['run'], 'Ctrl-C stops.')
+  await post(order)
+  await vi.waitFor(() => expect(running.text()).toContain('"id":"1"'), patient)
+  running.child.kill('SIGTERM')
+  const { code, out, err } = await running.ended
+  expect(code).toBe(0)
+  expect(JSON.parse(out)).toMatchObject({ id: '1', type: 'order.placed' })
+  expect(err).toMatch(/Millrace runs at [^]*Stopping: [^]*Stopped\. /)
+})

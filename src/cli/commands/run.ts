@@ -43,6 +43,7 @@ export function register(program: Command, io: CliIo): void {
 }
 
 async function run(io: CliIo, options: RunOptions): Promise<void> {
+  const isJson = options.json === true
   const level = logLevels.find((known) => known === options.log)
   if (level === undefined) {
     throw new AppError('usage', `--log ${options.log} is not known: use one of ${logLevels.join(', ')}`)
@@ -55,6 +56,9 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
   let server: OpenServer | undefined
   let endWatch = (): void => undefined
   const { directory, plan } = settings
+  // What a program reads along holds events alone.
+  const isForEvents = !io.isTty && printsEvents(settings)
+  const say = (text: string): void => (isForEvents ? io.err(text) : io.out(text))
   const pipeline = pipelineFromPlan(plan, {
     log,
     directory,
@@ -69,7 +73,8 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     await pipeline.start()
     const allow = plan.egress.allow.map(({ text }) => text)
     if (allow.length > 0) log.info('outbound HTTP may also reach what egress.allow names', { allow })
-    sayStarted(io, settings, pipeline, server.url, options.json === true)
+    if (isJson) io.out(startedJson(settings, pipeline, server.url))
+    else say(welcome(io, settings, pipeline.store, server.url))
     const face = server
     endWatch = watchTokens(
       settings.file,
@@ -78,8 +83,7 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
       log,
     )
     await Promise.race([aborted(io.signal), bug, pipeline.run()])
-    if (options.json !== true)
-      io.out('\nStopping: nothing new is taken in, and what is under way is finished. Again to end at once.')
+    if (!isJson) say('\nStopping: nothing new is taken in, and what is under way is finished. Again to end at once.')
   } finally {
     endWatch()
     const closing = server?.close(stopMs)
@@ -87,26 +91,25 @@ async function run(io: CliIo, options: RunOptions): Promise<void> {
     await closing
     setTimeout(() => io.exitNow(), lingerMs).unref()
   }
-  if (options.json !== true) io.out('Stopped. Everything that was acknowledged is in the store.')
+  if (!isJson) say('Stopped. Everything that was acknowledged is in the store.')
 }
 
-function sayStarted(io: CliIo, settings: Settings, pipeline: Pipeline, url: string, json: boolean): void {
+function startedJson(settings: Settings, pipeline: Pipeline, url: string): string {
   const { type, durability } = pipeline.store
-  if (!json) {
-    io.out(welcome(io, settings, pipeline.store, url))
-    return
-  }
   const { sources, subscriptions } = settings.plan
-  io.out(
-    JSON.stringify({
-      url,
-      store: type,
-      durability,
-      head: pipeline.store.head(),
-      sources: sources.map(({ name }) => name),
-      subscriptions: subscriptions.map(({ policy }) => policy.name),
-    }),
-  )
+  return JSON.stringify({
+    url,
+    store: type,
+    durability,
+    head: pipeline.store.head(),
+    sources: sources.map(({ name }) => name),
+    subscriptions: subscriptions.map(({ policy }) => policy.name),
+  })
+}
+
+/** True when events are printed on standard output. */
+function printsEvents({ plan }: Settings): boolean {
+  return plan.subscriptions.some(({ sink }) => sink?.declaration.name === 'console')
 }
 
 async function openStore(pipeline: Pipeline, settings: Settings): Promise<void> {
