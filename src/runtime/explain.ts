@@ -137,10 +137,15 @@ async function place(
   if (sequence > examined)
     return {
       state: 'unexamined',
-      reason: `${sequence - examined} events are examined before it`,
+      reason: aheadOf(sequence - examined - 1),
       next: blockedNext(lane, 'examined soon', true),
     }
   return { state: 'filtered', reason: failedIn(checks) ?? 'it did not match when it was examined' }
+}
+
+function aheadOf(count: number): string {
+  if (count === 0) return 'it is the next to be examined'
+  return count === 1 ? 'one event is examined before it' : `${count} events are examined before it`
 }
 
 /** The checks that did not match, in words; undefined: there is none. */

@@ -124,11 +124,14 @@ describe('the circuit breaker', () => {
       dueAt: until,
       next: `attempt 2 no earlier than ${until}: the circuit breaker of s is open until then`,
     })
-    await engine.publish(event(9))
+    for (const n of [9, 10, 11]) await engine.publish(event(n))
     expect(await told(4)).toMatchObject({
       state: 'unexamined',
+      reason: 'it is the next to be examined',
       next: `nothing before ${until}: the circuit breaker of s is open until then`,
     })
+    expect(await told(5)).toMatchObject({ reason: 'one event is examined before it' })
+    expect(await told(6)).toMatchObject({ reason: '2 events are examined before it' })
     await engine.stop()
   })
   const retry = { ...policy('x').retry, attempts: 1000, delaysMs: [1000] }
