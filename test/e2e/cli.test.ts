@@ -358,5 +358,5 @@ test('into a pipe the console sink has standard output to itself', { timeout: 60
   const { code, out, err } = await running.ended
   expect(code).toBe(0)
   expect(JSON.parse(out)).toMatchObject({ id: '1', type: 'order.placed' })
-  expect(err).toMatch(/Millrace runs at [^]*Stopping: [^]*Stopped\. /)
+  expect(err).toMatch(/Millrace runs at .*Stopping: .*Stopped\. /s)
 })
