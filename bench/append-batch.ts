@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { openPipeline } from 'millrace'
+import { openPipeline, type Pipeline } from 'millrace'
 import { sqlite } from 'millrace/stores/sqlite'
 import {
   type BenchEvent,
@@ -19,24 +19,35 @@ const chunk = 25
 /** Callers that wait at once: enough that one batch gathers while another syncs. */
 const width = 4
 
-/** Prepares batches outside the clock and measures only the appends: the rate of all, of the first tenth and of the last. */
-async function measure<Batch>(
+/** Appends 25 batches that were made before the clock runs; answers the seconds. */
+export async function appendChunk(
+  first: number,
+  append: (batches: readonly BenchEvent[][]) => Promise<void> | void,
+): Promise<number> {
+  const batches = Array.from({ length: chunk }, (_, index) => someEvents(batch, first + index * batch))
+  return secondsOf(() => append(batches))
+}
+
+/** Events in what `appendChunk` appends. */
+export const chunkEvents = batch * chunk
+
+/** Events a second, from the seconds of chunks. */
+export function rateOf(seconds: readonly number[]): number {
+  return (seconds.length * chunkEvents) / seconds.reduce((a, b) => a + b, 0)
+}
+
+/** Publishes batches as `millraceAppend` does. */
+export function publishing(pipeline: Pipeline): (batches: readonly BenchEvent[][]) => Promise<void> {
+  return (batches) => inFlight(batches.length, width, (index) => pipeline.publish(batches[index]!))
+}
+
+async function measure(
   total: number,
-  prepare: (events: BenchEvent[]) => Batch,
-  append: (batches: readonly Batch[]) => Promise<void> | void,
+  append: (batches: readonly BenchEvent[][]) => Promise<void> | void,
 ): Promise<Measures> {
   const seconds: number[] = []
-  for (let done = 0; done < total; done += batch * chunk) {
-    const batches = Array.from({ length: chunk }, (_, index) => prepare(someEvents(batch, done + index * batch)))
-    seconds.push(await secondsOf(() => append(batches)))
-  }
-  const rate = (some: readonly number[]): number => (some.length * chunk * batch) / some.reduce((a, b) => a + b, 0)
-  const tenth = Math.max(1, Math.floor(seconds.length / 10))
-  return {
-    perSecond: rate(seconds),
-    firstTenthPerSecond: rate(seconds.slice(0, tenth)),
-    lastTenthPerSecond: rate(seconds.slice(-tenth)),
-  }
+  for (let done = 0; done < total; done += chunkEvents) seconds.push(await appendChunk(done, append))
+  return { perSecond: rateOf(seconds) }
 }
 
 /**
@@ -65,21 +76,17 @@ export function rawAppend(total: number): Variant {
     const begin = database.prepare('BEGIN IMMEDIATE')
     const commit = database.prepare('COMMIT')
     let head = 0
-    const measures = await measure(
-      total,
-      (events) => events,
-      (batches) => {
-        for (const events of batches) {
-          begin.run()
-          for (let first = 0; first < events.length; first += rows) {
-            const some = events.slice(first, first + rows)
-            prepare(some.length).run(...valuesOf(some, head))
-            head += some.length
-          }
-          commit.run()
+    const measures = await measure(total, (batches) => {
+      for (const events of batches) {
+        begin.run()
+        for (let first = 0; first < events.length; first += rows) {
+          const some = events.slice(first, first + rows)
+          prepare(some.length).run(...valuesOf(some, head))
+          head += some.length
         }
-      },
-    )
+        commit.run()
+      }
+    })
     database.close()
     return measures
   }
@@ -102,15 +109,12 @@ export function millraceAppend(total: number): Variant {
       subscriptions: {},
     })
     const delay = monitorEventLoopDelay({ resolution: 1 })
-    const measures = await measure(
-      total,
-      (events) => events,
-      async (batches) => {
-        delay.enable()
-        await inFlight(batches.length, width, (index) => pipeline.publish(batches[index]!))
-        delay.disable()
-      },
-    )
+    const append = publishing(pipeline)
+    const measures = await measure(total, async (batches) => {
+      delay.enable()
+      await append(batches)
+      delay.disable()
+    })
     const head = pipeline.stats().head
     if (head !== total) throw new Error(`published ${total}, the log has ${head}`)
     // The histogram counts from the timer's start: 1 ms of it is the timer itself.

@@ -32,12 +32,31 @@ export function createKeyTable(capacity: number): KeyTable {
   const sequences = new Float64Array(slots)
   let count = 0
 
-  const compare = (x: number, y: number): number => {
+  /** Slots of the neighbours that are being sorted. */
+  let order = new Int32Array(256)
+
+  const isAfter = (x: number, y: number): boolean => {
     for (let index = 0; index < 4; index++) {
       const difference = (words[x * 4 + index] as number) - (words[y * 4 + index] as number)
-      if (difference !== 0) return difference
+      if (difference !== 0) return difference > 0
     }
-    return 0
+    return false
+  }
+
+  /** Sorts the slots of a run of neighbours into `order`; answers how many. By insertion: they are few and nearly in order. */
+  const sortRun = (first: number): number => {
+    let length = 0
+    for (let slot = first; slot < slots && sequences[slot] !== 0; slot++) {
+      if (length === order.length) {
+        const larger = new Int32Array(2 * length)
+        larger.set(order)
+        order = larger
+      }
+      let place = length++
+      for (; place > 0 && isAfter(order[place - 1] as number, slot); place--) order[place] = order[place - 1] as number
+      order[place] = slot
+    }
+    return length
   }
 
   return {
@@ -72,10 +91,9 @@ export function createKeyTable(capacity: number): KeyTable {
       let visited = 0
       while (slot < slots) {
         while (slot < slots && sequences[slot] === 0) slot++
-        const cluster: number[] = []
-        for (; slot < slots && sequences[slot] !== 0; slot++) cluster.push(slot)
-        if (cluster.length > 1) cluster.sort(compare)
-        for (const at of cluster) {
+        const length = sortRun(slot)
+        for (let place = 0; place < length; place++) {
+          const at = order[place] as number
           const base = at * 4
           visit(
             words[base] as number,
@@ -85,7 +103,8 @@ export function createKeyTable(capacity: number): KeyTable {
             sequences[at] as number,
           )
         }
-        visited += cluster.length
+        slot += length
+        visited += length
         if (visited >= leastKeys) return slot
       }
       return -1
