@@ -4,18 +4,8 @@ import type { Sequence } from '../../../core/event.ts'
 import { prepareRows, scalar } from '../database.ts'
 import { visitLog } from './dedup-log.ts'
 import { mayContain } from './filter.ts'
-import { createKeyTable, type KeyTable } from './key-table.ts'
-import {
-  createRunWriter,
-  findInRun,
-  loadRuns,
-  openRunCursor,
-  prepareRuns,
-  type Run,
-  type RunCursor,
-  removeRun,
-  wordsPerKey,
-} from './run.ts'
+import { KeyTable } from './key-table.ts'
+import { findInRun, loadRuns, prepareRuns, type Run, RunCursor, RunWriter, removeRun, wordsPerKey } from './run.ts'
 import { createPairHash, type Hash128 } from './sip-hash.ts'
 
 export interface DedupOptions {
@@ -87,7 +77,7 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
   let sealedThrough = runs.reduce((last, run) => Math.max(last, run.last), 0)
   let isLogTrimmed = (scalar(database, 'SELECT min(first) FROM dedup_log') ?? Number.MAX_SAFE_INTEGER) > sealedThrough
   const frozen: Frozen[] = []
-  let recent = createKeyTable(options.recentKeys)
+  let recent = new KeyTable(options.recentKeys)
   let recentFirst: Sequence = 0
   let recentLast: Sequence = 0
   let sealing: Iterator<number, void> | undefined
@@ -99,12 +89,12 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
   let pendingFirst: Sequence = 0
 
   const remember = (hash: Hash128, sequence: Sequence): void => {
-    if (recent.isFull()) {
+    if (recent.isFull) {
       flush()
       frozen.push({ table: recent, first: recentFirst, last: recentLast })
-      recent = createKeyTable(options.recentKeys)
+      recent = new KeyTable(options.recentKeys)
     }
-    if (recent.count() === 0) recentFirst = sequence
+    if (recent.count === 0) recentFirst = sequence
     recent.add(hash, sequence)
     recentLast = sequence
   }
@@ -116,15 +106,10 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
   }
 
   function* seal(table: Frozen): Generator<number, void> {
-    const writer = createRunWriter(statements, {
-      run: nextRun++,
-      tier: 0,
-      first: table.first,
-      last: table.last,
-      mostKeys: table.table.count(),
-    })
+    const { first, last } = table
+    const writer = new RunWriter(statements, { run: nextRun++, tier: 0, first, last }, table.table.count)
     for (let slot = 0; slot !== -1; ) {
-      slot = table.table.visitSorted(slot, 512, writer.add)
+      slot = table.table.visitSorted(slot, 512, writer)
       yield 512
     }
     runs.push(yield* writer.finish())
@@ -134,14 +119,15 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
   }
 
   function* merge(inputs: readonly Run[]): Generator<number, void> {
-    const writer = createRunWriter(statements, {
+    const about = {
       run: nextRun++,
       tier: (inputs[0] as Run).tier + 1,
       first: Math.min(...inputs.map((run) => run.first)),
       last: Math.max(...inputs.map((run) => run.last)),
-      mostKeys: inputs.reduce((sum, run) => sum + run.keys, 0),
-    })
-    const cursors = inputs.map((run) => openRunCursor(statements, run))
+    }
+    const mostKeys = inputs.reduce((sum, run) => sum + run.keys, 0)
+    const writer = new RunWriter(statements, about, mostKeys)
+    const cursors = inputs.map((run) => new RunCursor(statements, run))
     for (let count = 1; ; count++) {
       const least = leastOf(cursors)
       if (least?.words === undefined) break
@@ -260,7 +246,7 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
     },
     forgottenThrough: () => forgotten,
     stats: () => ({
-      recent: recent.count(),
+      recent: recent.count,
       frozen: frozen.length,
       runs: runs.map(({ tier, keys }) => ({ tier, keys })),
     }),

@@ -3,6 +3,7 @@ import { AppError } from '../../../core/errors.ts'
 import type { Sequence } from '../../../core/event.ts'
 import { prepareRows } from '../database.ts'
 import { addToFilter, createFilter } from './filter.ts'
+import type { KeySink } from './key-table.ts'
 import type { Hash128 } from './sip-hash.ts'
 
 /** A sorted, immutable set of keys on disk, with its filter and the first word of each page in memory. */
@@ -17,7 +18,8 @@ export interface Run {
   readonly heads: Uint32Array
 }
 
-export type Visit = (a: number, b: number, c: number, d: number, sequence: Sequence) => void
+/** What is known of a run before it is written. */
+export type RunStart = Pick<Run, 'run' | 'tier' | 'first' | 'last'>
 
 /** Four words of hash and two of sequence. 168 of them are 4,032 bytes: two rows to a database page, none overflows. */
 export const wordsPerKey = 6
@@ -142,91 +144,96 @@ function findInPage(words: Uint32Array, hash: Hash128, after: Sequence): Sequenc
 }
 
 /** Reads a run from its beginning, a page at a time. */
-export interface RunCursor {
-  /** Index of the current key in `words`; the run is at its end when `words` is undefined. */
+export class RunCursor {
+  /** Undefined at the end of the run. */
   words: Uint32Array | undefined
-  at: number
-  next(): void
-}
+  /** Index of the current key in `words`. */
+  at = 0
+  readonly #statements: RunStatements
+  readonly #run: Run
+  #page = 0
 
-export function openRunCursor(statements: RunStatements, run: Run): RunCursor {
-  let page = 0
-  const load = (): Uint32Array | undefined => (page < run.pages ? readPage(statements, run.run, page++) : undefined)
-  const cursor: RunCursor = {
-    words: load(),
-    at: 0,
-    next() {
-      cursor.at += wordsPerKey
-      if (cursor.words !== undefined && cursor.at >= cursor.words.length) {
-        cursor.words = load()
-        cursor.at = 0
-      }
-    },
+  constructor(statements: RunStatements, run: Run) {
+    this.#statements = statements
+    this.#run = run
+    this.words = this.#load()
   }
-  return cursor
+
+  next(): void {
+    this.at += wordsPerKey
+    if (this.words === undefined || this.at < this.words.length) return
+    this.words = this.#load()
+    this.at = 0
+  }
+
+  #load(): Uint32Array | undefined {
+    const { run, pages } = this.#run
+    return this.#page < pages ? readPage(this.#statements, run, this.#page++) : undefined
+  }
 }
 
 /**
  * Writes a run: keys in order of hash, then filter and heads in parts. Every method does a bounded amount of work, so that
  * a run of millions is written in slices between commits. A run that was not finished is deleted at the next opening.
  */
-export function createRunWriter(
-  statements: RunStatements,
-  about: {
-    readonly run: number
-    readonly tier: number
-    readonly first: Sequence
-    readonly last: Sequence
-    readonly mostKeys: number
-  },
-) {
-  const filter = createFilter(about.mostKeys)
-  const heads: number[] = []
-  const buffer = new Uint32Array(keysPerPage * wordsPerKey)
-  let filled = 0
-  let keys = 0
-  statements.addRun.run(about.run, about.tier, about.first, about.last)
+export class RunWriter implements KeySink {
+  readonly #statements: RunStatements
+  readonly #about: RunStart
+  readonly #filter: Uint32Array
+  readonly #heads: number[] = []
+  readonly #buffer = new Uint32Array(keysPerPage * wordsPerKey)
+  #filled = 0
+  #keys = 0
 
-  const flush = (): void => {
-    if (filled === 0) return
-    statements.addPage.run(pageId(about.run, heads.length), bytesOf(buffer.slice(0, filled)))
-    heads.push(buffer[0] as number)
-    filled = 0
+  constructor(statements: RunStatements, about: RunStart, mostKeys: number) {
+    this.#statements = statements
+    this.#about = about
+    this.#filter = createFilter(mostKeys)
+    statements.addRun.run(about.run, about.tier, about.first, about.last)
   }
 
-  const add: Visit = (a, b, c, d, sequence) => {
-    buffer[filled] = a
-    buffer[filled + 1] = b
-    buffer[filled + 2] = c
-    buffer[filled + 3] = d
-    buffer[filled + 4] = sequence >>> 0
-    buffer[filled + 5] = Math.floor(sequence / 0x100000000)
-    filled += wordsPerKey
-    keys++
-    addToFilter(filter, b, c, d)
-    if (filled === buffer.length) flush()
+  add(a: number, b: number, c: number, d: number, sequence: Sequence): void {
+    const buffer = this.#buffer
+    const at = this.#filled
+    buffer[at] = a
+    buffer[at + 1] = b
+    buffer[at + 2] = c
+    buffer[at + 3] = d
+    buffer[at + 4] = sequence >>> 0
+    buffer[at + 5] = Math.floor(sequence / 0x100000000)
+    this.#filled = at + wordsPerKey
+    this.#keys++
+    addToFilter(this.#filter, b, c, d)
+    if (this.#filled === buffer.length) this.#flush()
   }
 
-  return {
-    add,
-    /** Yields after every part; the run is live when it ends. */
-    *finish(): Generator<number, Run> {
-      flush()
-      const headWords = Uint32Array.from(heads)
-      const all = new Uint32Array(filter.length + headWords.length)
-      all.set(filter)
-      all.set(headWords, filter.length)
-      for (let part = 0; part * partWords < all.length; part++) {
-        statements.addPart.run(
-          about.run * partsPerRun + part,
-          bytesOf(all.slice(part * partWords, (part + 1) * partWords)),
-        )
-        // 64 KiB costs about as much as the pages of 2,000 keys.
-        yield 2000
-      }
-      statements.setRun.run('live', keys, heads.length, about.run)
-      return { ...about, keys, pages: heads.length, filter, heads: headWords }
-    },
+  /** Yields after every part; the run is live when it ends. */
+  *finish(): Generator<number, Run> {
+    this.#flush()
+    const { run } = this.#about
+    const filter = this.#filter
+    const heads = Uint32Array.from(this.#heads)
+    const all = new Uint32Array(filter.length + heads.length)
+    all.set(filter)
+    all.set(heads, filter.length)
+    for (let part = 0; part * partWords < all.length; part++) {
+      const words = all.slice(part * partWords, (part + 1) * partWords)
+      this.#statements.addPart.run(run * partsPerRun + part, bytesOf(words))
+      // 64 KiB costs about as much as the pages of 2,000 keys.
+      yield 2000
+    }
+    this.#statements.setRun.run('live', this.#keys, heads.length, run)
+    return { ...this.#about, keys: this.#keys, pages: heads.length, filter, heads }
+  }
+
+  #flush(): void {
+    if (this.#filled === 0) return
+    this.#statements.addPage.run(
+      pageId(this.#about.run, this.#heads.length),
+      bytesOf(this.#buffer.slice(0, this.#filled)),
+    )
+    this.#heads.push(this.#buffer[0] as number)
+    this.#filled = 0
   }
 }
 
