@@ -20,7 +20,9 @@ const statementRows = [64, 8, 1] as const
 
 /** Puts events at the end of the log within a transaction that the caller owns. */
 export interface Appender {
-  /** Deduplicates and appends one event; answers its sequence, or 0 and fills `exceptions`. */
+  /** Looks at all events of a group, before they are appended one by one. */
+  expect(fields: readonly Field[]): void
+  /** Deduplicates and appends one of the events that are expected; answers its sequence, or 0 and fills `found`. */
   append(fields: readonly Field[], at: number, appendedAt: number): Sequence
   /** True when an event with this source and id is in the log, or was appended before in this transaction. */
   has(fields: readonly Field[], at: number): boolean
@@ -77,8 +79,8 @@ export function createAppender(database: DatabaseSync, dedup: Dedup, startHead: 
     return false
   }
 
-  const isKnown = (hash: Hash128, fields: readonly Field[], at: number): boolean => {
-    const known = dedup.find(hash)
+  const isKnown = (hash: Hash128, fields: readonly Field[], at: number, index?: number): boolean => {
+    const known = dedup.find(hash, index)
     return known !== 0 && !isOther(fields, at, known)
   }
 
@@ -87,9 +89,11 @@ export function createAppender(database: DatabaseSync, dedup: Dedup, startHead: 
     head: () => head,
     flush,
     has: (fields, at) => isKnown(dedup.hash(fields[at] as string, fields[at + 1] as string), fields, at),
+    expect: (fields) => dedup.screen(fields, fieldsPerEvent),
     append(fields, at, appendedAt) {
-      const hash = dedup.hash(fields[at] as string, fields[at + 1] as string)
-      if (isKnown(hash, fields, at)) return 0
+      const index = at / fieldsPerEvent
+      const hash = dedup.screened(index)
+      if (isKnown(hash, fields, at, index)) return 0
       const sequence = head + 1
       dedup.add(hash, sequence)
       markTime(sequence, appendedAt)

@@ -29,6 +29,7 @@ export function applyGroup(state: WriterState, statements: CommitStatements, gro
   const { appender, dedup, ledgers } = state
   statements.streams.begin()
   const first = appender.head() + 1
+  appender.expect(group.fields)
   const exceptions: number[] = []
   const refused: WireRefusal[] = []
   const versions: number[] = []

@@ -81,3 +81,23 @@ test('a long merge does not keep full tables in memory: they are sealed in betwe
   idle(dedup)
   expect(missing(dedup, 1, 100_000)).toEqual([])
 })
+
+test('a screened group finds what each key alone finds, in whatever generation it is, and what the group itself adds', () => {
+  const dedup = openDedup(memory(), small)
+  addMany(dedup, 1, 3000)
+  while (dedup.stats().runs.length < 4) dedup.work(500)
+  // More than fits at first, every second one unknown, three values apart.
+  const ids = Array.from({ length: 2500 }, (_, index) => (index % 2 === 0 ? index + 1 : index + 100_000))
+  dedup.screen(
+    ids.flatMap((n) => ['s', `id-${n}`, 'else']),
+    3,
+  )
+  const found = ids.map((_, index) => dedup.find(dedup.screened(index), index))
+  expect(found).toEqual(ids.map((n) => (n <= 3000 ? n : 0)))
+
+  dedup.screen(['s', 'new', 's', 'id-7', 's', 'new'], 2)
+  expect(dedup.find(dedup.screened(0), 0)).toBe(0)
+  dedup.add(dedup.screened(0), 3001)
+  expect(dedup.find(dedup.screened(1), 1)).toBe(7)
+  expect(dedup.find(dedup.screened(2), 2)).toBe(3001)
+})

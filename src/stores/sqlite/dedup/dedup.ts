@@ -6,6 +6,7 @@ import { visitLog } from './dedup-log.ts'
 import { mayContain } from './filter.ts'
 import { KeyTable } from './key-table.ts'
 import { findInRun, loadRuns, prepareRuns, type Run, RunCursor, RunWriter, removeRun, wordsPerKey } from './run.ts'
+import { Screen } from './screen.ts'
 import { createPairHash, type Hash128 } from './sip-hash.ts'
 
 export interface DedupOptions {
@@ -38,8 +39,12 @@ interface Frozen {
 export interface Dedup {
   /** Hashes into a buffer that the next call overwrites. */
   hash(source: string, id: string): Hash128
-  /** The sequence under which the key is stored; 0 when it is not. */
-  find(hash: Hash128): Sequence
+  /** Looks at the pairs of a group before they come one by one: see `Screen`. */
+  screen(values: readonly unknown[], width: number): void
+  /** The hash of a pair of the last screen, in the buffer of `hash`. */
+  screened(index: number): Hash128
+  /** The sequence under which the key is stored; 0 when it is not. `index`: which of the screened pairs it is. */
+  find(hash: Hash128, index?: number): Sequence
   /** Remembers a key; sequences must follow one another. */
   add(hash: Hash128, sequence: Sequence): void
   /** Writes the hashes added since the last flush. Called before COMMIT. */
@@ -66,6 +71,7 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
   )
   const setForgotten = database.prepare("INSERT OR REPLACE INTO meta (key, value) VALUES ('forgotten', ?)")
   const pairHash = createPairHash(storedKey(database))
+  const screen = new Screen(pairHash)
 
   const runs = loadRuns(database)
   const leftovers = prepareRows(database, "SELECT run FROM dedup_runs WHERE state <> 'live'").all() as unknown as [
@@ -190,16 +196,22 @@ export function openDedup(database: DatabaseSync, options: DedupOptions): Dedup 
       pairHash(source, id, hashed)
       return hashed
     },
-    find(hash) {
+    screen: (values, width) => screen.fill(values, width, runs),
+    screened(index) {
+      screen.read(index, hashed)
+      return hashed
+    },
+    find(hash, index) {
       const inRecent = recent.find(hash, forgotten)
       if (inRecent !== 0) return inRecent
       for (const { table } of frozen) {
         const found = table.find(hash, forgotten)
         if (found !== 0) return found
       }
-      for (let index = runs.length - 1; index >= 0; index--) {
-        const run = runs[index] as Run
-        if (!mayContain(run.filter, hash)) continue
+      if (index !== undefined && !screen.mayBeInRuns(index)) return 0
+      for (let at = runs.length - 1; at >= 0; at--) {
+        const run = runs[at] as Run
+        if (!mayContain(run.filter, hash, 0)) continue
         const found = findInRun(statements, run, hash, forgotten)
         if (found !== 0) return found
       }

@@ -1,5 +1,3 @@
-import type { Hash128 } from './sip-hash.ts'
-
 /**
  * Blocked Bloom filter: all six bits of a key lie in one 64-byte block, so a lookup is one cache miss. At 16 bits per key about
  * one in 600 absent keys passes. The words used here are not those by which a run is sorted.
@@ -22,10 +20,11 @@ export function addToFilter(filter: Uint32Array, b: number, c: number, d: number
   }
 }
 
-export function mayContain(filter: Uint32Array, hash: Hash128): boolean {
-  const base = Math.floor(((hash[1] as number) * (filter.length >>> 4)) / 0x100000000) << 4
-  const c = hash[2] as number
-  const d = hash[3] as number
+/** False when the key whose hash stands at an offset is surely not there. */
+export function mayContain(filter: Uint32Array, hashes: Uint32Array, at: number): boolean {
+  const base = Math.floor(((hashes[at + 1] as number) * (filter.length >>> 4)) / 0x100000000) << 4
+  const c = hashes[at + 2] as number
+  const d = hashes[at + 3] as number
   for (let shift = 0; shift < 27; shift += 9) {
     const x = c >>> shift
     const y = d >>> shift

@@ -1,22 +1,25 @@
 /** 128 bits as four unsigned 32-bit words. */
 export type Hash128 = Uint32Array
 
+/** Writes the hash of a pair at an offset. */
+export type PairHash = (source: string, id: string, into: Uint32Array, at?: number) => void
+
 /**
  * SipHash-1-3 with 128 bits of output over (source, id), keyed per store: nobody who does not know the key can make two pairs
  * collide. Both lengths go in first, so no two pairs have the same input; text goes in as UTF-16 code units, four to a word.
  * 64-bit words are pairs of 32-bit halves, because BigInt is twenty times slower.
  */
-export function createPairHash(key: Uint8Array): (source: string, id: string, into: Hash128) => void {
+export function createPairHash(key: Uint8Array): PairHash {
   const halves = new Int32Array(key.slice(0, 16).buffer)
   const input = createInput()
-  return (source, id, into) => {
+  return (source, id, into, at = 0) => {
     const words = input.fill(source, id)
-    sipHash(halves, input.halves, words, into)
+    sipHash(halves, input.halves, words, into, at)
   }
 }
 
 /** In one function with one loop, so that its variables stay in registers. */
-function sipHash(key: Int32Array, input: Int32Array, words: number, into: Hash128): void {
+function sipHash(key: Int32Array, input: Int32Array, words: number, into: Uint32Array, at: number): void {
   const [k0l, k0h, k1l, k1h] = key as unknown as [number, number, number, number]
   let v0l = k0l ^ 0x70736575
   let v0h = k0h ^ 0x736f6d65
@@ -35,8 +38,8 @@ function sipHash(key: Int32Array, input: Int32Array, words: number, into: Hash12
     } else if (step === words) {
       v2l ^= 0xee
     } else if (step === words + lastRounds) {
-      into[0] = v0h ^ v1h ^ v2h ^ v3h
-      into[1] = v0l ^ v1l ^ v2l ^ v3l
+      into[at] = v0h ^ v1h ^ v2h ^ v3h
+      into[at + 1] = v0l ^ v1l ^ v2l ^ v3l
       v1l ^= 0xdd
     }
     v3l ^= low
@@ -72,8 +75,8 @@ function sipHash(key: Int32Array, input: Int32Array, words: number, into: Hash12
     v0l ^= low
     v0h ^= high
   }
-  into[2] = v0h ^ v1h ^ v2h ^ v3h
-  into[3] = v0l ^ v1l ^ v2l ^ v3l
+  into[at + 2] = v0h ^ v1h ^ v2h ^ v3h
+  into[at + 3] = v0l ^ v1l ^ v2l ^ v3l
 }
 
 /**
