@@ -17,7 +17,7 @@ const waivers: Readonly<Record<string, string>> = {
 const modules = new Set(['undici', 'node:net', 'node:tls', 'node:dgram', 'node:http2', 'node:dns', 'node:dns/promises'])
 /** What such a module has that opens none. */
 const harmlessNames = new Map([
-  ['node:http', ['createServer', 'STATUS_CODES', 'METHODS']],
+  ['node:http', ['createServer', 'IncomingMessage', 'STATUS_CODES', 'METHODS']],
   ['node:https', ['createServer']],
   ['node:net', ['createServer', 'isIP', 'isIPv4', 'isIPv6', 'BlockList']],
 ])
