@@ -135,5 +135,12 @@ export const question: Question = {
       at: 'least',
       goal: 0.6,
     },
+    {
+      says: 'delay of the event loop meanwhile, 99th percentile in ms',
+      value: (of) => of['millrace']!['loopDelayP99Ms']!,
+      at: 'most',
+      goal: 20,
+      holdsQuick: false,
+    },
   ],
 }
